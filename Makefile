@@ -1,0 +1,45 @@
+# The first target that needs them makes the virtual environment and GraphiQL: nothing is to be installed by hand.
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: run test check bench explorer schema lock clean
+
+run: $(READY) explorer  ## Serve demo data at http://127.0.0.1:8000 (PORT=8123 for another port).
+	$(BIN)/kundeport serve --demo --host $(HOST) --port $(PORT)
+
+test: $(READY) explorer check  ## Every check and every test, on SQLite and on PostgreSQL.
+	$(BIN)/python -m pytest -q -n auto --dist loadgroup
+
+check: $(READY)  ## Formatting, lint, types and layers.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/mypy explorer/build.py
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## Times the documents of benchmarks/ on both databases.
+	$(BIN)/python -m benchmarks.http
+
+explorer: $(READY)  ## Build GraphiQL, if its sources changed.
+	$(BIN)/python explorer/build.py
+
+schema: $(READY)  ## Renew the snapshot schema/schema.graphql.
+	$(BIN)/kundeport schema > schema/schema.graphql
+
+lock: $(READY)  ## Renew the pinned versions in constraints.txt and constraints-dev.txt.
+	$(BIN)/pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header pyproject.toml -o constraints.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header --extra dev -c constraints.txt pyproject.toml -o constraints-dev.txt
+
+$(READY): pyproject.toml constraints-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Kundeport needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+clean:  ## Remove what the other targets made, demo data included.
+	rm -rf .venv gateway/static explorer/node_modules kundeport-demo.db*
