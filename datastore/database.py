@@ -1,0 +1,114 @@
+"""The connection to SQLite or PostgreSQL: one engine, short reads, whole transactions for writes."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from sqlalchemy import Connection, ExceptionContext, Executable, Row, event
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
+
+from datastore.base import Base
+
+WRITES = "kundeport_writes"
+BUSY_MILLISECONDS = 15_000
+UNIQUE_VIOLATION = "23505"
+QUOTED_VALUES = re.compile(r"(argument \$\d+): .*|\n(DETAIL|HINT): .*", re.DOTALL)
+"""Where a driver's error text quotes what was to be stored."""
+
+
+class Database:
+    """One database, given by a SQLAlchemy URL (`sqlite+aiosqlite:///file.db` or `postgresql+asyncpg://...`).
+
+    Statement parameters never appear in logs or in error texts. `cursor_key` signs page cursors; it is read from the
+    database at the first page, so that all processes over one database accept each other's cursors.
+    """
+
+    def __init__(self, url: str, pool_size: int = 10) -> None:
+        self.engine = create_async_engine(
+            url, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False
+        )
+        self.dialect = self.engine.dialect.name
+        self.cursor_key: bytes | None = None
+        self._reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.writes = self.engine.execution_options(**{WRITES: True})
+        # SQLite has one writer at a time. Waiting here keeps the worker threads free; other processes wait in SQLite.
+        self._one_writer = asyncio.Lock() if self.dialect == "sqlite" else None
+        event.listen(self.engine.sync_engine, "handle_error", hide_values)
+        if self.dialect == "sqlite":
+            event.listen(self.engine.sync_engine, "connect", set_up_sqlite_connection)
+            event.listen(self.engine.sync_engine, "begin", begin_sqlite_transaction)
+
+    async def fetch(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
+        """All rows of one statement, read outside of any transaction on a connection held only that long."""
+        async with self._reads.connect() as connection:
+            return (await connection.execute(statement, parameters)).all()
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed at the end of the block, rolled back if it raises.
+
+        On SQLite it begins IMMEDIATE: with the default, deferred begin two writers read the same state and one
+        update is lost.
+        """
+        async with AsyncExitStack() as stack:
+            if self._one_writer:
+                await stack.enter_async_context(self._one_writer)
+            session = await stack.enter_async_context(AsyncSession(self.writes, expire_on_commit=False))
+            async with session.begin():
+                yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def set_up_sqlite_connection(connection: Any, record: object) -> None:
+    """WAL lets readers go on while one writes; FULL makes a commit survive a power cut, not only a crash."""
+    connection.isolation_level = None  # SQLAlchemy's begin event below says how a transaction starts
+    cursor = connection.cursor()
+    for pragma in (
+        "journal_mode=WAL",
+        "synchronous=FULL",
+        "foreign_keys=ON",
+        f"busy_timeout={BUSY_MILLISECONDS}",
+        "cache_size=-65536",
+        "temp_store=MEMORY",
+    ):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def begin_sqlite_transaction(connection: Connection) -> None:
+    if connection.get_execution_options().get(WRITES):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def hide_values(context: ExceptionContext) -> None:
+    """PostgreSQL quotes values, even the whole row, in the details of an error: `Key (email_key)=(...) already exists`.
+    Error texts end up in logs, so they are cut there."""
+    errors: list[Any] = [context.sqlalchemy_exception, context.original_exception, context.original_exception.__cause__]
+    for error in errors:
+        if error is not None and error.args and isinstance(error.args[0], str):
+            error.args = (QUOTED_VALUES.sub(r"\1", error.args[0]), *error.args[1:])
+        if isinstance(getattr(error, "detail", None), str):
+            error.detail = None
+
+
+def violated_constraint(error: IntegrityError) -> str | None:
+    """The name of the unique constraint or index that a statement ran into, the same on both databases; else None."""
+    cause = getattr(error.orig, "__cause__", None) or error.orig
+    if getattr(cause, "sqlstate", None) == UNIQUE_VIOLATION:
+        name: str | None = getattr(cause, "constraint_name", None)
+        return name
+    _, found, columns = str(error.orig).partition("UNIQUE constraint failed: ")
+    if not found:
+        return None
+    wanted = [column.strip() for column in columns.split(",")]
+    table = Base.metadata.tables.get(wanted[0].partition(".")[0])
+    uniques: list[Any] = [] if table is None else [*table.constraints, *(i for i in table.indexes if i.unique)]
+    for unique in uniques:
+        if [f"{column.table.name}.{column.name}" for column in unique.columns] == wanted:
+            return str(unique.name)
+    return None

@@ -1,0 +1,98 @@
+"""Batching: however many objects ask for a relation, one statement answers them all.
+
+`Loaders` lives as long as one request and reads with that request's viewer.
+"""
+
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
+from typing import Any, TypeVar
+
+from aiodataloader import DataLoader
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from datastore.database import Database
+from datastore.reading import among, key_of, records, visible
+from datastore.viewer import Viewer
+
+V = TypeVar("V")
+Column = InstrumentedAttribute[Any]
+Batch = Callable[[list[Any]], Awaitable[dict[Any, V]]]
+
+LIST_CAP = 1000
+"""Most rows that an owned list answers; the write side keeps lists far below it."""
+
+
+class Loaders:
+    """The loaders of one request, made on first use and kept by column (and by condition, where there is one)."""
+
+    def __init__(self, database: Database, viewer: Viewer) -> None:
+        self.database = database
+        self.viewer = viewer
+        self._made: dict[Hashable, DataLoader[Any, Any]] = {}
+
+    def one(self, column: Column) -> DataLoader[Any, Any]:
+        """Key -> the visible row that an edge to this value of `column` (a unique one) leads to, or None."""
+
+        async def batch(keys: list[Any]) -> dict[Any, Any]:
+            row: Any = column.class_
+            found = await self.database.fetch(
+                row.reached(self.viewer, column, among(column, keys, self.database.dialect))
+            )
+            return {values[-1]: record for values, record in zip(found, records(row, found), strict=True)}
+
+        return self.batched(("one", column), batch, lambda: None)
+
+    def many(self, column: Column, where: ColumnElement[bool] | None = None) -> DataLoader[Any, list[Any]]:
+        """Key -> the rows whose `column` has that value, in the order of their primary key; [] if there are none."""
+
+        async def batch(keys: list[Any]) -> dict[Any, list[Any]]:
+            row: Any = column.class_
+            conditions = [among(column, keys, self.database.dialect), *([] if where is None else [where])]
+            statement = select(row.__table__) if owned_through(column) else visible(row, self.viewer)
+            found = records(row, await self.database.fetch(statement.where(*conditions).order_by(column, key_of(row))))
+            lists: dict[Any, list[Any]] = {}
+            for record in found:
+                siblings = lists.setdefault(getattr(record, column.key), [])
+                if len(siblings) < LIST_CAP:
+                    siblings.append(record)
+            return lists
+
+        return self.batched(("many", column, None if where is None else meaning(where)), batch, list)
+
+    def count(self, column: Column) -> DataLoader[Any, int]:
+        """Key -> how many visible rows have that value in `column`."""
+
+        async def batch(keys: list[Any]) -> dict[Any, int]:
+            statement = select(column, func.count()).where(
+                column.class_.visible_to(self.viewer), among(column, keys, self.database.dialect)
+            )
+            return dict(pairs(await self.database.fetch(statement.group_by(column))))
+
+        return self.batched(("count", column), batch, lambda: 0)
+
+    def batched(self, name: Hashable, batch: Batch[V], missing: Callable[[], V]) -> DataLoader[Any, V]:
+        """The loader called `name`: `batch` turns keys into a mapping, `missing` makes the value of the others."""
+        if name not in self._made:
+
+            async def load(keys: list[Any]) -> list[V]:
+                found = await batch(keys)
+                return [found[key] if key in found else missing() for key in keys]
+
+            self._made[name] = DataLoader(load)
+        return self._made[name]
+
+
+def meaning(condition: ColumnElement[bool]) -> Hashable:
+    """A key that two conditions have in common only if they say the same, values included. Never compiles them."""
+    key = condition._generate_cache_key()
+    return condition if key is None else (key.key, tuple(repr(bound.effective_value) for bound in key.bindparams))
+
+
+def owned_through(column: Column) -> bool:
+    """Whether `column` leads from a row to its owner, who is then already known to be visible."""
+    return getattr(column.class_, "__owner__", None) == column.key
+
+
+def pairs(rows: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    """Rows of two columns as pairs."""
+    return ((row[0], row[1]) for row in rows)

