@@ -1,0 +1,83 @@
+"""How a mutation runs: in one transaction, once per idempotency key, with every refusal turned into data."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.orm.exc import StaleDataError
+
+from datastore.base import milliseconds
+from datastore.database import violated_constraint
+from datastore.keyset import cursor_key
+from datastore.writing import Idempotent, KeyReused, Write
+from resolvers.context import Context
+from resolvers.errors import ErrorCode, Refused, UserError
+from resolvers.given import plain
+
+Act = Callable[[Write, Any], Awaitable[Any]]
+
+ATTEMPTS = 5
+IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,100}", re.ASCII)
+TRANSIENT = {"40001", "40P01"}
+"""PostgreSQL: serialization failure, deadlock. The transaction is rolled back whole and may be tried again."""
+
+TAKEN: dict[str, tuple[ErrorCode, str]] = {}
+"""Unique constraint -> what to answer when two writers meet at it: the code and the input field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a mutation came to: either `value`, or the errors (then `value` is the current state, if it matters)."""
+
+    value: Any
+    user_errors: Sequence[UserError] = ()
+
+
+async def carry_out(context: Context, name: str, act: Act, given: Any, key: str | None = None) -> Outcome:
+    """Run `act` for the mutation called `name` with its input object, once for each idempotency key.
+
+    Refusals come back as the outcome's errors and nothing is written; anything else that fails is raised and nothing
+    is written either.
+    """
+    if key is not None and not (len(key) <= 100 and IDEMPOTENCY_KEY.fullmatch(key)):
+        return Outcome(None, [UserError(ErrorCode.IDEMPOTENCY_KEY_INVALID)])
+    use = None if key is None else Idempotent.of(key, name, plain(given), await cursor_key(context.database))
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return Outcome(await _transaction(context, act, given, use))
+        except Refused as refused:
+            return Outcome(refused.current, refused.errors)
+        except KeyReused:
+            return Outcome(None, [UserError(ErrorCode.IDEMPOTENCY_KEY_REUSED)])
+        except StaleDataError:
+            if attempt == ATTEMPTS:
+                raise
+        except IntegrityError as error:
+            code, field = TAKEN.get(violated_constraint(error) or "", (None, ""))
+            if code is not None:
+                path = (field,) if getattr(given, field, None) is not None else ()
+                return Outcome(None, [UserError(code, path)])
+            if attempt == ATTEMPTS:
+                raise
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) not in TRANSIENT or attempt == ATTEMPTS:
+                raise
+        finally:
+            context.forget()
+    raise AssertionError("unreachable")
+
+
+async def _transaction(context: Context, act: Act, given: Any, use: Idempotent | None) -> Any:
+    async with context.database.write() as session:
+        now = milliseconds(datetime.now(UTC))
+        write = Write(session, context.viewer, now, context.client_name, context.correlation_id)
+        if use is None:
+            return await act(write, given)
+        if (earlier := await use.earlier_result(write)) is not None:
+            return earlier.get("", earlier)
+        value = await act(write, given)
+        await use.remember(write, value if isinstance(value, Mapping) else {"": value})
+        return value

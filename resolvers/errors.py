@@ -1,0 +1,121 @@
+"""Every refusal the gateway can answer, with its words in English and Norwegian.
+
+A business refusal is raised as `Refused`. In a mutation it becomes `userErrors` of the payload; in a query it becomes
+a GraphQL error whose `extensions.errorCode` is the code and whose `extensions.code` is the code's `category`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import NamedTuple, Self
+
+
+class Category(Enum):
+    """The kinds of failure (rule T10), each with the HTTP status it has in the source systems."""
+
+    BAD_USER_INPUT = 400
+    UNAUTHENTICATED = 401
+    FORBIDDEN = 403
+    NOT_FOUND = 404
+    CONFLICT = 409
+    RATE_LIMITED = 429
+    INTERNAL = 500
+    UNAVAILABLE = 503
+
+
+class Words(NamedTuple):
+    """What one error code means: its category, then a short and a long text in English and in Norwegian."""
+
+    category: Category
+    short_english: str
+    long_english: str
+    short_norwegian: str
+    long_norwegian: str
+
+
+BAD, CONFLICT, NOT_FOUND = Category.BAD_USER_INPUT, Category.CONFLICT, Category.NOT_FOUND
+
+
+class ErrorCode(Enum):
+    """The closed list of error codes. A client may switch on a name; the texts may be reworded."""
+
+    # fmt: off
+    # The request itself
+    REQUEST_MALFORMED = Words(BAD, "Malformed request", "The HTTP request is not a well-formed GraphQL request.", "Ugyldig forespørsel", "HTTP-forespørselen er ikke en gyldig GraphQL-forespørsel.")  # noqa: E501
+    REQUEST_TOO_LARGE = Words(BAD, "Request too large", "The request body, or a text in it, is larger than the gateway accepts.", "For stor forespørsel", "Forespørselen, eller en tekst i den, er større enn det som godtas.")  # noqa: E501
+    DOCUMENT_INVALID = Words(BAD, "Invalid document", "The GraphQL document does not parse or does not fit the schema.", "Ugyldig dokument", "GraphQL-dokumentet lar seg ikke tolke eller passer ikke til skjemaet.")  # noqa: E501
+    VALUE_INVALID = Words(BAD, "Invalid value", "A value has the wrong type or is out of range.", "Ugyldig verdi", "En verdi har feil type eller er utenfor gyldig område.")  # noqa: E501
+    INTERNAL = Words(Category.INTERNAL, "Internal error", "Something failed inside the gateway. Report the correlation id to its operator.", "Intern feil", "Noe gikk galt i tjenesten. Oppgi korrelasjons-id-en til driftsansvarlig.")  # noqa: E501
+    UNAVAILABLE = Words(Category.UNAVAILABLE, "Not available", "The gateway is starting, draining or without its database. Try again shortly.", "Ikke tilgjengelig", "Tjenesten starter, stenger eller mangler databasen. Prøv igjen om litt.")  # noqa: E501
+    FORBIDDEN = Words(Category.FORBIDDEN, "Not allowed", "The caller may not do this.", "Ikke tillatt", "Du har ikke tilgang til dette.")  # noqa: E501
+    ORGANISATION_NOT_ALLOWED = Words(Category.FORBIDDEN, "Organisation not allowed", "Only internal callers may name another organisation than their own.", "Organisasjonen er ikke tillatt", "Bare interne klienter kan oppgi en annen organisasjon enn sin egen.")  # noqa: E501
+    # Pages, keys, writes
+    PAGE_SIZE_INVALID = Words(BAD, "Invalid page size", "Give either first or last, from 1 to the maximum page size.", "Ugyldig sidestørrelse", "Oppgi enten first eller last, fra 1 til største sidestørrelse.")  # noqa: E501
+    CURSOR_INVALID = Words(BAD, "Invalid cursor", "The cursor is damaged or was made by another query. Start again from the first page.", "Ugyldig markør", "Markøren er skadet eller laget av en annen spørring. Begynn på første side.")  # noqa: E501
+    TOO_MANY_KEYS = Words(BAD, "Too many keys", "A look-up takes at most 1000 keys at a time.", "For mange nøkler", "Et oppslag tar høyst 1000 nøkler om gangen.")  # noqa: E501
+    GLOBAL_ID_INVALID = Words(BAD, "Invalid id", "The id is not a global id of this graph.", "Ugyldig id", "Id-en er ikke en global id i denne grafen.")  # noqa: E501
+    VERSION_CONFLICT = Words(CONFLICT, "Changed meanwhile", "Somebody else changed the object after you read it. Read the current values and try again.", "Endret i mellomtiden", "Noen andre har endret objektet etter at du leste det. Les gjeldende verdier og prøv igjen.")  # noqa: E501
+    IDEMPOTENCY_KEY_INVALID = Words(BAD, "Invalid idempotency key", "An idempotency key is 1 to 100 letters, digits, '-', '_', '.' or ':'.", "Ugyldig idempotensnøkkel", "En idempotensnøkkel er 1 til 100 bokstaver, siffer, «-», «_», «.» eller «:».")  # noqa: E501
+    IDEMPOTENCY_KEY_REUSED = Words(CONFLICT, "Idempotency key reused", "The idempotency key was used with another input. Use a new key for a new request.", "Idempotensnøkkelen er brukt", "Idempotensnøkkelen er brukt med andre verdier. Bruk en ny nøkkel for en ny forespørsel.")  # noqa: E501
+    # Formats
+    REQUIRED = Words(BAD, "Missing value", "This field needs a value; it may not be null or blank.", "Mangler verdi", "Feltet må ha en verdi og kan ikke være tomt.")  # noqa: E501
+    TEXT_TOO_LONG = Words(BAD, "Text too long", "The text is longer than the field allows.", "For lang tekst", "Teksten er lengre enn feltet tillater.")  # noqa: E501
+    TEXT_INVALID = Words(BAD, "Invalid text", "The text holds a character that is not allowed (such as NUL).", "Ugyldig tekst", "Teksten har et tegn som ikke er tillatt (for eksempel NUL).")  # noqa: E501
+    EMAIL_INVALID = Words(BAD, "Invalid email", "The email address needs the form name@domain and at most 80 characters.", "Ugyldig e-post", "E-postadressen må ha formen navn@domene og høyst 80 tegn.")  # noqa: E501
+    PHONE_NUMBER_INVALID = Words(BAD, "Invalid telephone number", "Country code (+ and digits) and number (digits only) must together be an E.164 number.", "Ugyldig telefonnummer", "Landkode (+ og siffer) og nummer (bare siffer) må til sammen være et E.164-nummer.")  # noqa: E501
+    COUNTRY_CODE_INVALID = Words(BAD, "Unknown country code", "The country is not an ISO 3166-1 alpha-3 code, such as NOR.", "Ukjent landkode", "Landet er ikke en ISO 3166-1 alfa-3-kode, som NOR.")  # noqa: E501
+    LANGUAGE_INVALID = Words(BAD, "Unknown language code", "The language is not an ISO 639-3 code, such as NOB.", "Ukjent språkkode", "Språket er ikke en ISO 639-3-kode, som NOB.")  # noqa: E501
+    POST_CODE_INVALID = Words(BAD, "Invalid post code", "A Norwegian post code is exactly 4 digits.", "Ugyldig postnummer", "Et norsk postnummer er nøyaktig 4 siffer.")  # noqa: E501
+    ECARD_NUMBER_INVALID = Words(BAD, "Invalid e-card number", "An e-card number has 10 or 16 digits and nothing else.", "Ugyldig reisekortnummer", "Et reisekortnummer har 10 eller 16 siffer og ikke noe annet.")  # noqa: E501
+    UUID_INVALID = Words(BAD, "Invalid uuid", "A customer uuid is 32 letters and digits.", "Ugyldig uuid", "En kunde-uuid er 32 bokstaver og siffer.")  # noqa: E501
+    DATE_INVALID = Words(BAD, "Invalid date", "The date cannot be right: a birth in the future, a death before the birth, or an erasure in the past.", "Ugyldig dato", "Datoen kan ikke stemme: fødsel i framtiden, død før fødsel eller sletting i fortiden.")  # noqa: E501
+    ORGANISATION_NUMBER_INVALID = Words(BAD, "Invalid organisation number", "A Norwegian organisation number has 9 digits with a valid check digit.", "Ugyldig organisasjonsnummer", "Et norsk organisasjonsnummer har 9 siffer med gyldig kontrollsiffer.")  # noqa: E501
+    # Customers
+    CUSTOMER_NOT_FOUND = Words(NOT_FOUND, "Unknown customer", "There is no such customer that the caller may change.", "Ukjent kunde", "Det finnes ingen slik kunde som du kan endre.")  # noqa: E501
+    CUSTOMER_MERGED = Words(CONFLICT, "Customer is merged", "The customer has been merged into another; change that one.", "Kunden er slått sammen", "Kunden er slått sammen med en annen; endre den.")  # noqa: E501
+    CUSTOMER_DELETED = Words(CONFLICT, "Customer is deleted", "The customer is deleted. Restore it first.", "Kunden er slettet", "Kunden er slettet. Gjenopprett den først.")  # noqa: E501
+    CUSTOMER_NOT_DELETED = Words(CONFLICT, "Customer is not deleted", "Only a deleted customer can be restored.", "Kunden er ikke slettet", "Bare en slettet kunde kan gjenopprettes.")  # noqa: E501
+    EMAIL_TAKEN = Words(CONFLICT, "Email in use", "Another customer of the organisation has this email.", "E-posten er i bruk", "En annen kunde i organisasjonen har denne e-posten.")  # noqa: E501
+    CUSTOMER_REF_TAKEN = Words(CONFLICT, "Customer reference in use", "Another customer of the organisation has this reference.", "Kundereferansen er i bruk", "En annen kunde i organisasjonen har denne referansen.")  # noqa: E501
+    PROFILE_TYPE_NOT_ALLOWED = Words(BAD, "Profile type not allowed", "This operation does not make profiles of this type.", "Profiltypen er ikke tillatt", "Denne operasjonen lager ikke profiler av denne typen.")  # noqa: E501
+    POSTAL_ADDRESS_NOT_FOUND = Words(NOT_FOUND, "Unknown address", "The customer has no address with this id.", "Ukjent adresse", "Kunden har ingen adresse med denne id-en.")  # noqa: E501
+    TOO_MANY_POSTAL_ADDRESSES = Words(CONFLICT, "Too many addresses", "A customer may have at most 50 addresses.", "For mange adresser", "En kunde kan ha høyst 50 adresser.")  # noqa: E501
+    # fmt: on
+
+    @property
+    def category(self) -> Category:
+        return self.value.category
+
+
+@dataclass(frozen=True, slots=True)
+class UserError:
+    """One reason for a refusal: its code, the path of the input field it is about (from `input`'s own fields on, list
+    positions as digits) and the values that were rejected, never those of secret fields."""
+
+    code: ErrorCode
+    path: tuple[str, ...] = ()
+    rejected_values: tuple[str, ...] = ()
+    message: str = ""
+
+    def at(self, *prefix: str) -> Self:
+        """The same error, seen from an enclosing input object."""
+        return type(self)(self.code, (*prefix, *self.path), self.rejected_values, self.message)
+
+
+class Refused(Exception):
+    """Raised by a resolver when a rule forbids what was asked; nothing is written then.
+
+    `current` is the stored object where the caller needs it to try again (a version conflict).
+    """
+
+    def __init__(self, *errors: UserError, current: object = None) -> None:
+        super().__init__(", ".join(error.code.name for error in errors))
+        self.errors: Sequence[UserError] = errors
+        self.current = current
+
+
+def refuse(
+    code: ErrorCode, *path: str, rejected: Sequence[object] = (), message: str = "", current: object = None
+) -> Refused:
+    """A `Refused` with one error: `raise refuse(ErrorCode.EMAIL_TAKEN, "email", rejected=[email])`."""
+    return Refused(UserError(code, path, tuple(str(value)[:200] for value in rejected), message), current=current)
