@@ -1,0 +1,80 @@
+"""Global ids, and fetching any object again by its own."""
+
+import asyncio
+import base64
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import strawberry
+
+from resolvers.errors import ErrorCode, refuse
+from schema.view import Column, Info, computed
+
+V = TypeVar("V")
+GlobalId = Annotated[strawberry.ID, strawberry.argument(description="Global id of the object.")]
+GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="Global ids of the objects.")]
+
+MOST_NODES = 1000
+NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+NODES: dict[str, Column] = {}
+"""Type name -> the column whose value, with the name, is the global id."""
+
+
+@strawberry.interface(description="An object that can be fetched again by its id.")
+class Node:
+    id: strawberry.ID = computed(
+        lambda row: global_id(row), description="Global id: opaque, and unique in the whole graph."
+    )
+
+
+def node_by(column: Column) -> Callable[[type[V]], type[V]]:
+    """Make a view a node whose raw key is `column`."""
+
+    def decorate(cls: type[V]) -> type[V]:
+        NODES[cls.__name__] = column
+        return cls
+
+    return decorate
+
+
+def global_id(row: object) -> strawberry.ID:
+    """The global id of a row; rows, their records and their views share one name."""
+    name = type(row).__name__
+    key = getattr(row, NODES[name].key)
+    return strawberry.ID(base64.urlsafe_b64encode(f"{name}:{key}".encode()).decode().rstrip("="))
+
+
+def read_global_id(given: str) -> tuple[Column, Any]:
+    """The column and key of a global id. Raises `Refused`: GLOBAL_ID_INVALID."""
+    try:
+        if len(given) > 200:
+            raise ValueError
+        text = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True).decode()
+        name, _, raw = text.partition(":")
+        column = NODES[name]
+        if column.type.python_type is not int:
+            return column, raw
+        if not NUMBER.fullmatch(raw) or not -(2**63) <= int(raw) < 2**63:
+            raise ValueError
+        return column, int(raw)
+    except (ValueError, KeyError):
+        raise refuse(ErrorCode.GLOBAL_ID_INVALID, "id", rejected=[given]) from None
+
+
+@strawberry.type
+class NodeQueries:
+    @strawberry.field(description="The object with this global id, or null. A merged customer leads to its survivor.")
+    async def node(self, info: Info, id: GlobalId) -> Node | None:
+        column, key = read_global_id(id)
+        found: Node | None = await info.context.load.one(column).load(key)
+        return found
+
+    @strawberry.field(description="The objects with these global ids, at most 1000, null for each unknown one.")
+    async def nodes(self, info: Info, ids: GlobalIds) -> list[Node | None]:
+        if len(ids) > MOST_NODES:
+            raise refuse(ErrorCode.TOO_MANY_KEYS, "ids", rejected=[len(ids)])
+        wanted = [read_global_id(each) for each in ids]
+        loads = (info.context.load.one(column).load(key) for column, key in wanted)
+        found: list[Node | None] = await asyncio.gather(*loads)
+        return found
