@@ -1,0 +1,124 @@
+"""Writing the demo data into a database, in bulk: COPY on PostgreSQL, prepared inserts on SQLite."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import Column, Dialect, Table, func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from datastore.base import Base
+from datastore.customer import Customer, Preference
+from datastore.database import Database
+from datastore.demo import people
+from datastore.demo.draw import REFERENCE
+from datastore.demo.numbers import customer_number
+from datastore.demo.people import ORGANISATIONS, TABLES, Batch
+from datastore.demo.relations import PREFERENCES, Row
+
+
+class AlreadyLoaded(Exception):
+    """The database has customers of this seed (or of one with the same last three digits) already."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__(f"The demo data of seed {seed} is in the database already. Another seed adds other customers.")
+        self.seed = seed
+
+
+async def load(database: Database, customers: int, seed: int, progress: Callable[[int], None]) -> dict[str, int]:
+    """Write the first `customers` demo customers of `seed`, with all that belongs to them, into a migrated database.
+
+    Calls `progress` with the number of customers written since the last call. Answers the number of rows written by
+    table. It is one transaction: whatever happens, all customers are there afterwards or none; until then others can
+    read but not write. What is in the database stays as it is. Raises AlreadyLoaded.
+    """
+    rows: Counter[str] = Counter()
+    async with database.write() as session:
+        if database.dialect == "postgresql":
+            await session.execute(text(f"LOCK TABLE {', '.join(TABLES)} IN SHARE ROW EXCLUSIVE MODE"))
+        numbers = [customer_number(seed, index) for index in range(min(customers, 1000))]
+        if await session.scalar(select(Customer.id).where(Customer.customer_number.in_(numbers)).limit(1)):
+            raise AlreadyLoaded(seed)
+        preference_keys, rows["preference"] = await _catalogue(session)
+        highest_keys = {table: await _highest_key(session, table) for table in TABLES}
+        write = _copy if database.dialect == "postgresql" else _insert
+        for batch in people.customers(customers, seed, highest_keys=highest_keys, preference_keys=preference_keys):
+            await write(session, batch)
+            rows.update({table: len(written) for table, written in batch.rows.items()})
+            progress(batch.customers)
+        if database.dialect == "postgresql":
+            for table in TABLES:
+                await _move_sequence(session, table, highest_keys[table] + rows[table])
+        for table in ("preference", *TABLES):
+            await session.execute(text(f"ANALYZE {table}"))
+    if database.dialect == "sqlite":
+        async with database.engine.connect() as connection:
+            await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+    return dict(rows)
+
+
+async def _catalogue(session: AsyncSession) -> tuple[dict[tuple[int, str], int], int]:
+    """The keys of all preferences by organisation and code, after adding those that are missing; and how many were."""
+    wanted = [(organisation, preference) for organisation in sorted(set(ORGANISATIONS)) for preference in PREFERENCES]
+    statement = select(Preference.organisation_id, Preference.preference_code, Preference.id)
+    present = {(organisation, code) for organisation, code, _ in await session.execute(statement)}
+    missing = [
+        Preference(
+            organisation_id=organisation,
+            preference_code=preference.code,
+            preference_type=preference.type,
+            preference_description=preference.description,
+            is_active=preference.is_active,
+            created_at=REFERENCE,
+            changed_at=REFERENCE,
+        )
+        for organisation, preference in wanted
+        if (organisation, preference.code) not in present
+    ]
+    session.add_all(missing)
+    await session.flush()
+    return {(organisation, code): key for organisation, code, key in await session.execute(statement)}, len(missing)
+
+
+async def _highest_key(session: AsyncSession, table: str) -> int:
+    """The highest key of a table; 0 in an empty one."""
+    return await session.scalar(select(func.max(Base.metadata.tables[table].c.id))) or 0
+
+
+async def _move_sequence(session: AsyncSession, table: str, key: int) -> None:
+    """Let PostgreSQL give out keys after `key`: rows with keys of their own do not move its sequence. Never back."""
+    sequence = func.pg_get_serial_sequence(table, "id")
+    await session.execute(select(func.setval(sequence, func.greatest(func.nextval(sequence), key))))
+
+
+async def _copy(session: AsyncSession, batch: Batch) -> None:
+    connection, dialect = await _driver(session)
+    for name, rows in batch.rows.items():
+        table = Base.metadata.tables[name]
+        await connection.copy_records_to_table(
+            name, records=_records(table, rows, dialect), columns=[column.name for column in table.columns]
+        )
+
+
+async def _insert(session: AsyncSession, batch: Batch) -> None:
+    connection, dialect = await _driver(session)
+    for name, rows in batch.rows.items():
+        table = Base.metadata.tables[name]
+        await connection.executemany(str(table.insert().compile(dialect=dialect)), _records(table, rows, dialect))
+
+
+async def _driver(session: AsyncSession) -> tuple[Any, Dialect]:
+    """The driver's connection under the session, inside its transaction."""
+    connection = await session.connection()
+    return (await connection.get_raw_connection()).driver_connection, connection.dialect
+
+
+def _records(table: Table, rows: list[Row], dialect: Dialect) -> Iterable[tuple[Any, ...]]:
+    """The rows in the order of the table's columns, as the driver takes them: encoded as SQLAlchemy would."""
+    return zip(*(_values(column, rows, dialect) for column in table.columns), strict=True)
+
+
+def _values(column: Column[Any], rows: list[Row], dialect: Dialect) -> list[Any]:
+    values = [row[column.name] for row in rows]
+    encode = column.type.dialect_impl(dialect).bind_processor(dialect)
+    return values if encode is None else [encode(value) for value in values]
