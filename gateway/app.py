@@ -1,0 +1,124 @@
+"""The ASGI application: routes, headers and the database behind them."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import FileResponse, PlainTextResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Scope
+
+from datastore import migrate
+from datastore.database import Database
+from datastore.viewer import Viewer
+from gateway import log
+from gateway.correlation import CorrelationMiddleware, client_name, correlation_id
+from gateway.http import GraphQLEndpoint
+from gateway.lifecycle import draining_on_stop, health_routes
+from gateway.settings import Settings
+from resolvers import formats
+from resolvers.context import Context
+from schema.root import schema
+
+STATIC = Path(__file__).parent / "static"
+EXPLORER_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "font-src 'self'; connect-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
+ASK_EVERY_TIME = {"Cache-Control": "no-cache"}
+NOT_BUILT = "GraphiQL has not been built. Run: make explorer\nThe API is at /graphql.\n"
+
+
+class NotMigrated(Exception):
+    """The database is at another revision than this version of the gateway needs."""
+
+
+class ExplorerFiles(StaticFiles):
+    """The built GraphiQL. Files under `assets/` carry a hash of their content in their names."""
+
+    def file_response(self, *args: object, **options: object) -> Response:
+        response = super().file_response(*args, **options)  # type: ignore[arg-type]
+        response.headers.update(EXPLORER_HEADERS)
+        return response
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers.update(FOREVER if path.startswith("assets/") else ASK_EVERY_TIME)
+        return response
+
+
+def create_app(settings: Settings | None = None) -> ASGIApp:
+    """The gateway as an ASGI application; settings come from the environment if not given.
+
+    Its start fails with `NotMigrated` unless the database is at the newest revision.
+    """
+    settings = settings or Settings()
+    log.configure(json=writes_json(settings), level=settings.log_level)
+    database = Database(settings.database_url, settings.database_pool_size)
+    if settings.secret_key:
+        database.cursor_key = settings.secret_key.get_secret_value().encode()
+    viewer = Viewer(settings.organisation_id, settings.internal)
+
+    def make_context(request: Request) -> Context:
+        return Context(database, viewer, correlation_id(), client_name(request.headers) or "")
+
+    async def database_answers() -> bool:
+        return bool(await database.fetch(text("SELECT 1")))
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        try:
+            await at_newest_revision(database)
+            formats.language("NOB")  # reads its table now, not in the first request that needs it
+            with draining_on_stop(settings.drain_seconds):
+                yield
+        finally:
+            await database.close()
+
+    endpoint = GraphQLEndpoint(
+        schema,
+        make_context,
+        max_body_bytes=settings.max_body_bytes,
+        execution_timeout=settings.execution_timeout,
+    )
+    routes = [
+        Route("/", explorer_page),
+        Mount("/static", ExplorerFiles(directory=STATIC, check_dir=False)),
+        Route("/graphql", endpoint),
+        *health_routes(database_answers),
+    ]
+    return CorrelationMiddleware(Starlette(routes=routes, lifespan=lifespan))
+
+
+async def explorer_page(_request: Request) -> Response:
+    """GraphiQL."""
+    page = STATIC / "index.html"
+    if not page.exists():
+        return PlainTextResponse(NOT_BUILT, 404)
+    return FileResponse(page, headers=EXPLORER_HEADERS | ASK_EVERY_TIME)
+
+
+async def at_newest_revision(database: Database) -> None:
+    """Raises `NotMigrated`, saying what to run, unless the database is at the newest revision."""
+    current, newest = await migrate.current_revision(database), migrate.newest_revision()
+    if current != newest:
+        raise NotMigrated(
+            f"The database is at revision {current or 'none'}, this version needs {newest}. Run: kundeport migrate"
+        )
+
+
+def writes_json(settings: Settings) -> bool:
+    """Whether logs are JSON: as set, else unless standard error is a terminal."""
+    return settings.log_format == "json" if settings.log_format else not sys.stderr.isatty()

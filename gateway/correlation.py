@@ -1,0 +1,99 @@
+"""The correlation id of each request: taken from the caller or made here, logged, echoed and put in errors."""
+
+import re
+import time
+from contextvars import ContextVar
+from uuid import uuid4
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+HEADER = "X-Correlation-Id"
+LONGEST_ID = 64
+LONGEST_CLIENT_NAME = 100
+LONGEST_PATH = 200
+ALLOWED_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+NOT_IN_CLIENT_NAME = re.compile(r"[^A-Za-z0-9æøåÆØÅ._ -]")
+NOT_IN_PATH = re.compile(r"[^!-~æøåÆØÅ]")
+
+logger = structlog.stdlib.get_logger(__name__)
+_current: ContextVar[str] = ContextVar("correlation_id", default="")
+
+
+def correlation_id() -> str:
+    """The correlation id of the request being served; the empty text outside of any request."""
+    return _current.get()
+
+
+def client_name(headers: Headers) -> str | None:
+    """The name the caller gives itself in ET-Client-Name, cut and with other characters than those of names removed.
+
+    Answers None when the header is missing or nothing of it is left.
+    """
+    # Starlette reads headers as Latin-1, but clients send æ, ø and å as UTF-8 too.
+    raw = headers.get("ET-Client-Name", "")[: 2 * LONGEST_CLIENT_NAME].encode("latin-1", "replace")
+    name = raw.decode("utf-8") if _is_utf8(raw) else raw.decode("latin-1")
+    return NOT_IN_CLIENT_NAME.sub("", name)[:LONGEST_CLIENT_NAME].strip() or None
+
+
+class CorrelationMiddleware:
+    """ASGI middleware that gives each request its id and writes one access log line for it.
+
+    Wrap it around the whole application: an exception that nothing else handled is logged here (see `gateway.log` for
+    what is left out) and answered with a bare 500, so the server's own log never sees its message.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI connection; other kinds than HTTP requests pass through untouched."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        current = _accepted(headers.get(HEADER, "")) or uuid4().hex
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[HEADER] = current
+            await send(message)
+
+        token = _current.set(current)
+        try:
+            with structlog.contextvars.bound_contextvars(correlation_id=current):
+                try:
+                    await self.app(scope, receive, send_with_id)
+                except Exception:
+                    logger.exception("request_failed")
+                    if not status:
+                        await PlainTextResponse("Internal error", 500)(scope, receive, send_with_id)
+                finally:
+                    logger.info(
+                        "request",
+                        method=scope["method"],
+                        path=NOT_IN_PATH.sub("?", scope["path"][:LONGEST_PATH]),
+                        status=status,
+                        milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                        client=client_name(headers),
+                    )
+        finally:
+            _current.reset(token)
+
+
+def _accepted(given: str) -> str | None:
+    return given if len(given) <= LONGEST_ID and ALLOWED_ID.fullmatch(given) else None
+
+
+def _is_utf8(raw: bytes) -> bool:
+    try:
+        raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True

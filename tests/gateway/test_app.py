@@ -1,0 +1,94 @@
+"""The application as a whole: its pages, its headers, its start and its end."""
+
+import signal
+from pathlib import Path
+
+import httpx
+import pytest
+
+from datastore.database import Database
+from gateway import app as gateway_app
+from gateway.app import NotMigrated
+from gateway.settings import Settings
+from tests.gateway.client import gateway_client
+from tests.gateway.conftest import serving
+
+HELLO = {"query": "{ errorMessages { errorCode } }"}
+
+
+async def test_the_gateway_answers_graphql_and_echoes_the_correlation_id(url: str) -> None:
+    async with gateway_client(Settings(database_url=url)) as client:
+        response = await client.post("/graphql", json=HELLO, headers={"X-Correlation-Id": "abc-123"})
+        assert response.status_code == 200
+        assert response.headers["X-Correlation-Id"] == "abc-123"
+        assert response.json()["data"]["errorMessages"][0] == {"errorCode": "REQUEST_MALFORMED"}
+
+
+async def test_an_unexpected_failure_is_masked_and_carries_the_correlation_id(
+    url: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    async def fail(*_: object) -> None:
+        raise RuntimeError("the secret of the house")
+
+    monkeypatch.setattr(Database, "fetch", fail)
+    async with gateway_client(Settings(database_url=url, log_format="json")) as client:
+        query = {"query": "{ customer(by: { customerNumber: 1 }) { surname } }"}
+        response = await client.post("/graphql", json=query, headers={"X-Correlation-Id": "id-9"})
+    (error,) = response.json()["errors"]
+    assert error["message"] == "Internal error"
+    assert error["path"] == ["customer"]
+    extensions = error["extensions"]
+    assert (extensions["code"], extensions["errorCode"], extensions["status"]) == ("INTERNAL", "INTERNAL", 500)
+    assert extensions["correlationId"] == "id-9"
+    assert "secret" not in response.text
+    assert '"correlation_id": "id-9"' in capfd.readouterr().err
+
+
+async def test_a_page_that_is_not_built_says_how_to_build_it(
+    url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gateway_app, "STATIC", tmp_path)
+    async with gateway_client(Settings(database_url=url)) as client:
+        response = await client.get("/")
+    assert response.status_code == 404
+    assert "make explorer" in response.text
+
+
+async def test_unknown_paths_are_not_found(url: str) -> None:
+    async with gateway_client(Settings(database_url=url)) as client:
+        assert (await client.get("/static/../app.py")).status_code == 404
+        assert (await client.get("/graphiql")).status_code == 404
+
+
+async def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
+    with pytest.raises(NotMigrated, match="Run: kundeport migrate"):
+        async with gateway_client(Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/empty.db")):
+            pytest.fail("the gateway started")
+
+
+def test_the_demo_serves_its_showcase_customer(live_server: str) -> None:
+    query = {"query": "{ customer(by: { customerNumber: 1000000001 }) { firstName surname } }"}
+    response = httpx.post(f"{live_server}/graphql", json=query)
+    assert response.json() == {"data": {"customer": {"firstName": "Kari", "surname": "Nordmann"}}}
+
+
+def test_assets_are_cached_forever_and_the_page_never(live_server: str) -> None:
+    page = httpx.get(live_server)
+    assert page.headers["Cache-Control"] == "no-cache"
+    asset = page.text.partition('src="')[2].partition('"')[0]
+    assert asset.startswith("/static/assets/")
+    response = httpx.get(live_server + asset)
+    assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert response.headers["Content-Security-Policy"] == page.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_server_without_demo_sets_up_a_new_file_and_ends_cleanly(tmp_path: Path, workers: str) -> None:
+    environment = {"KUNDEPORT_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/new.db"}
+    server = serving(environment, "--workers", workers)
+    with server as base_url:
+        query = {"query": "{ customers { totalItems } }"}
+        assert httpx.post(f"{base_url}/graphql", json=query).json() == {"data": {"customers": {"totalItems": 0}}}
+        server.process.send_signal(signal.SIGTERM)
+        output = server.process.communicate(timeout=30)[0].decode()
+    assert server.process.returncode == 0, output

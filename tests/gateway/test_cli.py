@@ -1,0 +1,85 @@
+"""The command line, as people and scripts use it."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import func, select
+
+from datastore.customer import Customer
+from datastore.database import Database
+from gateway.cli import main
+from schema.root import schema
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Run":
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/cli.db")
+    return Run()
+
+
+class Run:
+    def __call__(self, *arguments: str) -> Result:
+        return CliRunner().invoke(main, arguments)
+
+
+async def number_of_customers(url: str) -> int:
+    database = Database(url)
+    found = await database.fetch(select(func.count()).select_from(Customer))
+    await database.close()
+    return int(found[0][0])
+
+
+def test_help_names_every_command(run: Run) -> None:
+    result = run("--help")
+    assert result.exit_code == 0
+    for command in ("serve", "demo", "migrate", "schema"):
+        assert f"\n  {command}" in result.output
+
+
+def test_migrate_can_be_repeated(run: Run) -> None:
+    for _ in range(2):
+        result = run("migrate")
+        assert (result.exit_code, result.output) == (0, "The database is at revision 0001.\n")
+
+
+def test_demo_fills_the_database_once_per_seed(run: Run, tmp_path: Path) -> None:
+    assert run("demo", "--customers", "20").exit_code == 0
+    again = run("demo", "--customers", "20")
+    assert again.exit_code == 1
+    assert "Another seed adds other customers" in again.output
+    assert run("demo", "--customers", "10", "--seed", "2").exit_code == 0
+    assert asyncio.run(number_of_customers(f"sqlite+aiosqlite:///{tmp_path}/cli.db")) == 30
+
+
+@pytest.mark.parametrize("customers", ["0", "-1", "many"])
+def test_demo_refuses_a_number_that_is_none(run: Run, customers: str) -> None:
+    assert run("demo", "--customers", customers).exit_code == 2
+
+
+def test_schema_prints_the_schema(run: Run) -> None:
+    assert run("schema").output == schema.as_str() + "\n"
+
+
+def test_schema_check_accepts_the_present_schema(run: Run, tmp_path: Path) -> None:
+    old = tmp_path / "old.graphql"
+    old.write_text(schema.as_str())
+    result = run("schema", "--check", str(old))
+    assert (result.exit_code, result.output) == (0, "No breaking changes.\n")
+
+
+def test_schema_check_names_what_breaks_clients(run: Run, tmp_path: Path) -> None:
+    old = tmp_path / "old.graphql"
+    old.write_text(schema.as_str().replace("type LocalDate {", "type LocalDate {\n  week: Int!\n"))
+    result = run("schema", "--check", str(old))
+    assert result.exit_code == 1
+    assert "FIELD_REMOVED" in result.output
+    assert "LocalDate.week" in result.output
+
+
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, run: Run) -> None:
+    monkeypatch.setenv("KUNDEPORT_LOG_LEVEL", "LOUD")
+    result = run("migrate")
+    assert result.exit_code == 2
+    assert "KUNDEPORT_LOG_LEVEL" in result.output
