@@ -43,8 +43,13 @@ function firstOperation(document: string): Pick<Example, "kind"> & { name?: stri
   return { kind: "document" };
 }
 
+// What only reads comes first, so that the page opens with something harmless; then by file name.
+function compare(left: Example, right: Example): number {
+  const byKind = Number(left.kind !== "query") - Number(right.kind !== "query");
+  return byKind || (left.file < right.file ? -1 : 1);
+}
+
 export const examples: readonly Example[] = Object.entries(documents)
-  .sort(([left], [right]) => (left < right ? -1 : 1))
   .map(([path, query]) => {
     const file = path.slice(path.lastIndexOf("/") + 1, -".graphql".length);
     const { kind, name } = firstOperation(query);
@@ -56,4 +61,5 @@ export const examples: readonly Example[] = Object.entries(documents)
       query,
       variables: variables[path.replace(/\.graphql$/, ".variables.json")]?.trim() ?? "",
     };
-  });
+  })
+  .sort(compare);

@@ -77,8 +77,12 @@ class CustomerFilterInput:
     organisation_id: Long | None = strawberry.field(
         default=None, description="Organisation to search; by default, and unless the caller is internal, its own."
     )
-    include_temporary: bool = strawberry.field(default=False, description="Whether temporary profiles are answered.")
-    include_deleted: bool = strawberry.field(default=False, description="Whether deleted customers are answered.")
+    include_temporary: bool | None = strawberry.field(
+        default=False, description="Whether temporary profiles are answered."
+    )
+    include_deleted: bool | None = strawberry.field(
+        default=False, description="Whether deleted customers are answered."
+    )
 
 
 @strawberry.enum(description="What customers can be sorted by.")
@@ -100,7 +104,7 @@ class SortDirection(Enum):
 @strawberry.input(description="How customers are sorted; equal ones by customer number in the same direction.")
 class CustomerOrder:
     field: CustomerOrderField = strawberry.field(description="What to sort by.")
-    direction: SortDirection = strawberry.field(default=SortDirection.ASC, description="Direction of sorting.")
+    direction: SortDirection | None = strawberry.field(default=SortDirection.ASC, description="Direction of sorting.")
 
 
 @strawberry.input(description="A postal address of a customer that is created or updated.")
@@ -124,7 +128,7 @@ class CreateCustomerInput:
     surname: str = strawberry.field(description="Surname.")
     created_by: str = strawberry.field(description=BY_WHOM)
     created_by_channel: str = strawberry.field(description=CHANNEL)
-    profile_type: ProfileType = strawberry.field(default=ProfileType.STANDARD, description="Type of profile.")
+    profile_type: ProfileType | None = strawberry.field(default=ProfileType.STANDARD, description="Type of profile.")
     customer_ref: str | None = strawberry.field(
         default=None, description="Reference, unique in the organisation; by default the customer number."
     )

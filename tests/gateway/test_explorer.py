@@ -35,6 +35,7 @@ addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, so
 class Document:
     """An example document, its first operation and its variables."""
 
+    file: str
     name: str
     is_query: bool
     text: str
@@ -46,6 +47,7 @@ def read_document(file: Path) -> Document:
     operation = next(part for part in parse(text).definitions if isinstance(part, OperationDefinitionNode))
     beside = file.with_suffix(".variables.json")
     return Document(
+        file=file.stem,
         name=operation.name.value if operation.name else file.stem,
         is_query=operation.operation is OperationType.QUERY,
         text=text,
@@ -53,7 +55,10 @@ def read_document(file: Path) -> Document:
     )
 
 
-DOCUMENTS = [read_document(file) for file in sorted(OPERATIONS.glob("*.graphql"))]
+DOCUMENTS = sorted(
+    (read_document(file) for file in OPERATIONS.glob("*.graphql")),
+    key=lambda document: (not document.is_query, document.file),
+)
 
 
 @dataclass
