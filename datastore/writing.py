@@ -2,12 +2,12 @@
 
 import hashlib
 import hmac
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-import orjson
 from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
@@ -78,34 +78,36 @@ class Idempotent:
     @classmethod
     def of(cls, key: str, mutation: str, given: Mapping[str, Any], secret: bytes) -> "Idempotent":
         """`given` is the mutation's input as JSON-like values; only a keyed hash of it is kept."""
-        text = orjson.dumps([mutation, given], option=orjson.OPT_SORT_KEYS, default=str)
-        return cls(key, hmac.new(secret, text, hashlib.sha256).hexdigest())
+        text = json.dumps([mutation, given], sort_keys=True, default=str)  # escapes lone surrogates
+        return cls(key, hmac.new(secret, text.encode(), hashlib.sha256).hexdigest())
 
-    async def earlier_result(self, write: Write) -> Mapping[str, Any] | None:
-        """What the first use answered, read again as it is now; None if this is the first. Raises `KeyReused`."""
+    async def record(self, write: Write) -> IdempotencyRecord:
+        """The record of the key's first use; if this is the first, a new one without result. Raises `KeyReused`.
+
+        A new one goes to the database before anything else, so that a second use at the same time waits there.
+        """
         forgotten = IdempotencyRecord.created_at < write.now - IDEMPOTENCY_KEPT
         await write.session.execute(delete(IdempotencyRecord).where(forgotten))
-        found = await write.session.scalar(
-            select(IdempotencyRecord).filter_by(organisation_id=write.viewer.organisation_id, key=self.key)
-        )
-        if found is None:
-            return None
-        if not hmac.compare_digest(found.input_hash, self.input_hash):
+        mine = {"organisation_id": write.viewer.organisation_id, "key": self.key}
+        record = await write.session.scalar(select(IdempotencyRecord).filter_by(**mine))
+        if record is None:
+            record = IdempotencyRecord(**mine, input_hash=self.input_hash, result={}, created_at=write.now)
+            write.session.add(record)
+            await write.session.flush()
+        elif not hmac.compare_digest(record.input_hash, self.input_hash):
             raise KeyReused
-        return {name: await _revive(write, value) for name, value in found.result.items()}
+        return record
 
-    async def remember(self, write: Write, result: Mapping[str, Any]) -> None:
-        """Keep what this first use answered: rows by table and key, other values as they are."""
-        await write.session.flush()
-        write.session.add(
-            IdempotencyRecord(
-                organisation_id=write.viewer.organisation_id,
-                key=self.key,
-                input_hash=self.input_hash,
-                result={name: _reference(value) for name, value in result.items()},
-                created_at=write.now,
-            )
-        )
+
+async def remember(write: Write, record: IdempotencyRecord, answered: Mapping[str, Any]) -> None:
+    """Keep what a first use answered: rows by table and key, other values as they are."""
+    await write.session.flush()
+    record.result = {name: _reference(value) for name, value in answered.items()}
+
+
+async def remembered(write: Write, record: IdempotencyRecord) -> dict[str, Any]:
+    """What the first use answered, read again as it is now; rows that are gone by now are None."""
+    return {name: await _revive(write, value) for name, value in record.result.items()}
 
 
 def _reference(value: Any) -> Any:

@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
-from sqlalchemy.orm.exc import StaleDataError
 
 from datastore.base import milliseconds
 from datastore.database import violated_constraint
 from datastore.keyset import cursor_key
-from datastore.writing import Idempotent, KeyReused, Write
+from datastore.writing import Idempotent, KeyReused, Write, remember, remembered
 from resolvers.context import Context
 from resolvers.errors import ErrorCode, Refused, UserError
-from resolvers.given import plain
+from resolvers.given import field_error, plain
 
 Act = Callable[[Write, Any], Awaitable[Any]]
 
@@ -24,8 +23,9 @@ IDEMPOTENCY_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,100}", re.ASCII)
 TRANSIENT = {"40001", "40P01"}
 """PostgreSQL: serialization failure, deadlock. The transaction is rolled back whole and may be tried again."""
 
-TAKEN: dict[str, tuple[ErrorCode, str]] = {}
-"""Unique constraint -> what to answer when two writers meet at it: the code and the input field."""
+TAKEN: dict[str | None, tuple[ErrorCode, str]] = {}
+"""Unique constraint -> what to answer when two writers meet at it: the code and the attribute of the input. At any
+other one the transaction is tried again: it will find what the other writer stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ async def carry_out(context: Context, name: str, act: Act, given: Any, key: str 
     Refusals come back as the outcome's errors and nothing is written; anything else that fails is raised and nothing
     is written either.
     """
-    if key is not None and not (len(key) <= 100 and IDEMPOTENCY_KEY.fullmatch(key)):
+    if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         return Outcome(None, [UserError(ErrorCode.IDEMPOTENCY_KEY_INVALID)])
     use = None if key is None else Idempotent.of(key, name, plain(given), await cursor_key(context.database))
     for attempt in range(1, ATTEMPTS + 1):
@@ -52,18 +52,11 @@ async def carry_out(context: Context, name: str, act: Act, given: Any, key: str 
             return Outcome(refused.current, refused.errors)
         except KeyReused:
             return Outcome(None, [UserError(ErrorCode.IDEMPOTENCY_KEY_REUSED)])
-        except StaleDataError:
-            if attempt == ATTEMPTS:
-                raise
-        except IntegrityError as error:
-            code, field = TAKEN.get(violated_constraint(error) or "", (None, ""))
-            if code is not None:
-                path = (field,) if getattr(given, field, None) is not None else ()
-                return Outcome(None, [UserError(code, path)])
-            if attempt == ATTEMPTS:
-                raise
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) not in TRANSIENT or attempt == ATTEMPTS:
+            unique = violated_constraint(error) if isinstance(error, IntegrityError) else None
+            if unique in TAKEN:
+                return Outcome(None, [field_error(TAKEN[unique][0], given, TAKEN[unique][1])])
+            if attempt == ATTEMPTS or not (unique or getattr(error.orig, "sqlstate", None) in TRANSIENT):
                 raise
         finally:
             context.forget()
@@ -76,8 +69,10 @@ async def _transaction(context: Context, act: Act, given: Any, use: Idempotent |
         write = Write(session, context.viewer, now, context.client_name, context.correlation_id)
         if use is None:
             return await act(write, given)
-        if (earlier := await use.earlier_result(write)) is not None:
+        record = await use.record(write)
+        if record.result:
+            earlier = await remembered(write, record)
             return earlier.get("", earlier)
         value = await act(write, given)
-        await use.remember(write, value if isinstance(value, Mapping) else {"": value})
+        await remember(write, record, value if isinstance(value, Mapping) else {"": value})
         return value

@@ -42,8 +42,11 @@ class ErrorCode(Enum):
     # fmt: off
     # The request itself
     REQUEST_MALFORMED = Words(BAD, "Malformed request", "The HTTP request is not a well-formed GraphQL request.", "Ugyldig forespørsel", "HTTP-forespørselen er ikke en gyldig GraphQL-forespørsel.")  # noqa: E501
-    REQUEST_TOO_LARGE = Words(BAD, "Request too large", "The request body, or a text in it, is larger than the gateway accepts.", "For stor forespørsel", "Forespørselen, eller en tekst i den, er større enn det som godtas.")  # noqa: E501
+    REQUEST_TOO_LARGE = Words(BAD, "Request too large", "The request body, its variables or a text in it are larger than the gateway accepts.", "For stor forespørsel", "Forespørselen, variablene eller en tekst i den er større enn det som godtas.")  # noqa: E501
     DOCUMENT_INVALID = Words(BAD, "Invalid document", "The GraphQL document does not parse or does not fit the schema.", "Ugyldig dokument", "GraphQL-dokumentet lar seg ikke tolke eller passer ikke til skjemaet.")  # noqa: E501
+    DOCUMENT_TOO_DEEP = Words(BAD, "Document too deep", "The GraphQL document is nested more deeply than the gateway accepts. Ask for less in one request.", "For dypt dokument", "GraphQL-dokumentet er nøstet dypere enn det som godtas. Be om mindre i én forespørsel.")  # noqa: E501
+    DOCUMENT_TOO_LARGE = Words(BAD, "Document too large", "The GraphQL document, its fragments expanded, has more fields, aliases, directives or text than the gateway accepts. Ask for less in one request.", "For stort dokument", "GraphQL-dokumentet har, med fragmentene satt inn, flere felt, alias, direktiver eller mer tekst enn det som godtas. Be om mindre i én forespørsel.")  # noqa: E501
+    COST_TOO_HIGH = Words(BAD, "Cost too high", "The operation may cost more points than one operation is allowed. Ask for shorter pages or fewer lists within lists.", "For høy kostnad", "Operasjonen kan koste flere poeng enn én operasjon har lov til. Be om kortere sider eller færre lister i lister.")  # noqa: E501
     VALUE_INVALID = Words(BAD, "Invalid value", "A value has the wrong type or is out of range.", "Ugyldig verdi", "En verdi har feil type eller er utenfor gyldig område.")  # noqa: E501
     INTERNAL = Words(Category.INTERNAL, "Internal error", "Something failed inside the gateway. Report the correlation id to its operator.", "Intern feil", "Noe gikk galt i tjenesten. Oppgi korrelasjons-id-en til driftsansvarlig.")  # noqa: E501
     UNAVAILABLE = Words(Category.UNAVAILABLE, "Not available", "The gateway is starting, draining or without its database. Try again shortly.", "Ikke tilgjengelig", "Tjenesten starter, stenger eller mangler databasen. Prøv igjen om litt.")  # noqa: E501
@@ -77,7 +80,6 @@ class ErrorCode(Enum):
     CUSTOMER_NOT_DELETED = Words(CONFLICT, "Customer is not deleted", "Only a deleted customer can be restored.", "Kunden er ikke slettet", "Bare en slettet kunde kan gjenopprettes.")  # noqa: E501
     EMAIL_TAKEN = Words(CONFLICT, "Email in use", "Another customer of the organisation has this email.", "E-posten er i bruk", "En annen kunde i organisasjonen har denne e-posten.")  # noqa: E501
     CUSTOMER_REF_TAKEN = Words(CONFLICT, "Customer reference in use", "Another customer of the organisation has this reference.", "Kundereferansen er i bruk", "En annen kunde i organisasjonen har denne referansen.")  # noqa: E501
-    PROFILE_TYPE_NOT_ALLOWED = Words(BAD, "Profile type not allowed", "This operation does not make profiles of this type.", "Profiltypen er ikke tillatt", "Denne operasjonen lager ikke profiler av denne typen.")  # noqa: E501
     POSTAL_ADDRESS_NOT_FOUND = Words(NOT_FOUND, "Unknown address", "The customer has no address with this id.", "Ukjent adresse", "Kunden har ingen adresse med denne id-en.")  # noqa: E501
     TOO_MANY_POSTAL_ADDRESSES = Words(CONFLICT, "Too many addresses", "A customer may have at most 50 addresses.", "For mange adresser", "En kunde kan ha høyst 50 adresser.")  # noqa: E501
     # fmt: on
@@ -117,5 +119,10 @@ class Refused(Exception):
 def refuse(
     code: ErrorCode, *path: str, rejected: Sequence[object] = (), message: str = "", current: object = None
 ) -> Refused:
-    """A `Refused` with one error: `raise refuse(ErrorCode.EMAIL_TAKEN, "email", rejected=[email])`."""
-    return Refused(UserError(code, path, tuple(str(value)[:200] for value in rejected), message), current=current)
+    """A `Refused` with one error: `raise refuse(ErrorCode.EMAIL_TAKEN, "email", rejected=[email])`.
+
+    Rejected values are cut to 200 characters; those with a control character or a lone surrogate are left out: they
+    should not go into an answer or a log.
+    """
+    quoted = [str(value)[:200] for value in rejected]
+    return Refused(UserError(code, path, tuple(filter(str.isprintable, quoted)), message), current=current)

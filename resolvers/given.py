@@ -1,11 +1,11 @@
 """From an input object to values that may be stored: what was given, cleaned, checked, with every problem named."""
 
-from collections.abc import Callable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
 import strawberry
-from sqlalchemy import String
 from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
@@ -44,33 +44,12 @@ def graphql_name(field: Any) -> str:
     return name
 
 
-def checked(
-    given: object, row: type[Base], formats_of: Mapping[str, Format], *, skip: Set[str] = NOTHING
-) -> dict[str, Any]:
-    """The given values for columns of `row`, by attribute, in their stored form.
-
-    Texts are normalised, bounded by the length of their column and put through their format. A blank text is null.
-    Raises `Refused` with one error for each bad field; null or blank for a column that needs a value is one.
-    """
-    values: dict[str, Any] = {}
-    problems = Problems()
-    for attribute, name, value in given_fields(given):
-        column = row.__table__.columns.get(attribute)
-        if column is not None and attribute not in skip:
-            with problems.at(name):
-                values[attribute] = stored_form(value, column, formats_of.get(attribute))
-    problems.raise_any()
-    return values
-
-
-def stored_form(value: Any, column: Any, form: Format | None) -> Any:
-    if isinstance(value, str) and isinstance(column.type, String):
-        value = formats.clean(value, column.type.length or 255) or None
-        if value is not None and form is not None:
-            value = form(value)
-    if value is None and not column.nullable:
-        raise refuse(ErrorCode.REQUIRED)
-    return value
+def field_error(code: ErrorCode, given: object, attribute: str) -> UserError:
+    """The error about one field of an input object; without path and value if the caller did not give it."""
+    for found, name, value in given_fields(given):
+        if found == attribute:
+            return refuse(code, name, rejected=[value]).errors[0]
+    return UserError(code)
 
 
 class Problems:
@@ -79,9 +58,16 @@ class Problems:
     def __init__(self) -> None:
         self.errors: list[UserError] = []
 
-    def at(self, *path: str) -> "_Part":
+    def add(self, code: ErrorCode, *path: str, rejected: Sequence[object] = ()) -> None:
+        self.errors += refuse(code, *path, rejected=rejected).errors
+
+    @contextmanager
+    def at(self, *path: str) -> Iterator[None]:
         """A block whose refusals are collected under `path` instead of ending the act."""
-        return _Part(self, path)
+        try:
+            yield
+        except Refused as refused:
+            self.errors += [error.at(*path) for error in refused.errors]
 
     def raise_any(self) -> None:
         """Raise `Refused` with everything collected, if anything was."""
@@ -89,14 +75,35 @@ class Problems:
             raise Refused(*self.errors)
 
 
-class _Part:
-    def __init__(self, problems: Problems, path: tuple[str, ...]) -> None:
-        self.problems, self.path = problems, path
+def checked(
+    problems: Problems,
+    given: object,
+    row: type[Base],
+    formats_of: Mapping[str, Format],
+    *,
+    needed: Set[str] = NOTHING,
+    skip: Set[str] = NOTHING,
+) -> dict[str, Any]:
+    """The given values for columns of `row`, by attribute, in their stored form; bad ones go to `problems` instead.
 
-    def __enter__(self) -> None: ...
+    Texts are normalised, bounded by the length of their column and put through their format. A blank text is null, and
+    null is bad for a column that needs a value and for those in `needed`.
+    """
+    values: dict[str, Any] = {}
+    for attribute, name, value in given_fields(given):
+        column = row.__table__.columns.get(attribute)
+        if column is None or attribute in skip:
+            continue
+        with problems.at(name):
+            value = stored_form(value, column, formats_of.get(attribute))
+            if value is None and (attribute in needed or not column.nullable):
+                raise refuse(ErrorCode.REQUIRED)
+            values[attribute] = value
+    return values
 
-    def __exit__(self, kind: object, error: object, trace: object) -> bool:
-        if not isinstance(error, Refused):
-            return False
-        self.problems.errors += [part.at(*self.path) for part in error.errors]
-        return True
+
+def stored_form(value: Any, column: Any, form: Format | None) -> Any:
+    if not isinstance(value, str):
+        return value
+    text = formats.clean(value, column.type.length)
+    return form(text) if text and form else text or None

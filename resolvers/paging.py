@@ -24,8 +24,8 @@ def window(first: int | None, after: str | None, last: int | None, before: str |
     if (first is not None and last is not None) or size is None or not 1 <= size <= LARGEST_PAGE:
         name = "last" if first is None else "first"
         raise refuse(ErrorCode.PAGE_SIZE_INVALID, name, rejected=[size])
-    if (first is not None and before) or (last is not None and after):
-        raise refuse(ErrorCode.CURSOR_INVALID, "before" if before else "after")
+    if (before if last is None else after) is not None:
+        raise refuse(ErrorCode.CURSOR_INVALID, "before" if last is None else "after")
     return Window(first, after, last, before)
 
 

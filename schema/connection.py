@@ -5,6 +5,7 @@ from typing import Generic, TypeVar
 import strawberry
 
 from datastore.keyset import Page
+from schema.cost import FieldCost
 from schema.view import computed
 
 N = TypeVar("N")
@@ -16,6 +17,8 @@ PAGING = {
     "before": "Answer what comes before this cursor.",
 }
 """Descriptions of the arguments that every connection has."""
+COUNTING = 10
+"""What it costs to count a list that can be long."""
 
 
 @strawberry.type(description="Where a page stands in its list.")
@@ -31,7 +34,7 @@ class PageInfo:
 @strawberry.type(description="One entry of a page.")
 class Edge(Generic[N]):
     cursor: str = strawberry.field(description="Opaque mark of this place, good for the same query only.")
-    node: N = strawberry.field(description="The entry itself.")
+    node: N = strawberry.field(description="The entry itself.", directives=[FieldCost(weight=0)])
 
 
 @strawberry.type(description="A page of a list.")
@@ -41,6 +44,6 @@ class Connection(Generic[N]):
 
     nodes: list[N] = computed(lambda page: [edge.node for edge in page.edges], description="The entries alone.")
     total_items: int = computed(
-        Page.total_items, description="Number of entries on all pages; counted only when asked for."
+        Page.total_items, description="Number of entries on all pages; counted only when asked for.", cost=COUNTING
     )
-    total_pages: int = computed(Page.total_pages, description="Number of pages of this size.")
+    total_pages: int = computed(Page.total_pages, description="Number of pages of this size.", cost=COUNTING)

@@ -17,10 +17,13 @@ from typing import Annotated, Any, cast
 import strawberry
 from graphql import (
     DirectiveLocation,
+    DirectiveNode,
     GraphQLArgument,
     GraphQLDirective,
+    GraphQLError,
     GraphQLNonNull,
     GraphQLString,
+    ValidationRule,
     get_directive_values,
 )
 from graphql.execution.values import VariableValues
@@ -28,8 +31,11 @@ from strawberry.types.base import get_object_definition
 
 from resolvers import errors
 from resolvers.carry_out import Act, carry_out
+from schema.cost import FieldCost
 from schema.view import Info, computed
 
+WRITING = 10
+"""What a mutation costs on top of what its payload does."""
 IDEMPOTENT = GraphQLDirective(
     name="idempotent",
     description=(
@@ -43,6 +49,16 @@ IDEMPOTENT = GraphQLDirective(
         )
     },
 )
+
+
+class IdempotentMutationsOnly(ValidationRule):
+    """Only a mutation can be carried out at most once: elsewhere the directive would promise what nobody keeps."""
+
+    def enter_directive(self, node: DirectiveNode, *_: Any) -> None:
+        """Called for each directive of a document."""
+        is_on_mutation = self.context.get_parent_type() is self.context.schema.mutation_type
+        if node.name.value == IDEMPOTENT.name and not is_on_mutation:
+            self.context.report_error(GraphQLError("Directive '@idempotent' may only be used on mutations.", node))
 
 
 @strawberry.type(description="One reason why a mutation was refused.")
@@ -65,7 +81,8 @@ class Payload:
     """What all payloads have; a payload adds nullable fields with the result."""
 
     user_errors: list[UserError] = strawberry.field(
-        description="Why nothing was done; empty if it was. After a version conflict the object is as it is now."
+        description="Why nothing was done; empty if it was. After a version conflict the object is as it is now.",
+        directives=[FieldCost(weight=0)],
     )
 
 
@@ -89,7 +106,7 @@ def mutation(act: Act, *, description: str) -> Any:
         return SimpleNamespace(user_errors=outcome.user_errors, **{name: value.get(name) for name in own})
 
     resolve.__annotations__["input"] = Annotated[given_type, strawberry.argument(description="What is to be done.")]
-    return strawberry.mutation(resolver=resolve, description=description)
+    return strawberry.mutation(resolver=resolve, description=description, directives=[FieldCost(weight=WRITING)])
 
 
 def payload_fields(info: Info) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Annotated, Any, TypeVar
 import strawberry
 
 from resolvers.errors import ErrorCode, refuse
+from schema.cost import ListSize
 from schema.view import Column, Info, computed
 
 V = TypeVar("V")
@@ -41,23 +42,30 @@ def node_by(column: Column) -> Callable[[type[V]], type[V]]:
 def global_id(row: object) -> strawberry.ID:
     """The global id of a row; rows, their records and their views share one name."""
     name = type(row).__name__
-    key = getattr(row, NODES[name].key)
+    return written(name, getattr(row, NODES[name].key))
+
+
+def written(name: str, key: object) -> strawberry.ID:
     return strawberry.ID(base64.urlsafe_b64encode(f"{name}:{key}".encode()).decode().rstrip("="))
 
 
 def read_global_id(given: str) -> tuple[Column, Any]:
-    """The column and key of a global id. Raises `Refused`: GLOBAL_ID_INVALID."""
+    """The column and key of a global id, in exactly the form it is given out in: an object has one id, whoever
+    compares or caches it. Raises `Refused`: GLOBAL_ID_INVALID."""
     try:
         if len(given) > 200:
             raise ValueError
         text = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True).decode()
         name, _, raw = text.partition(":")
         column = NODES[name]
-        if column.type.python_type is not int:
-            return column, raw
-        if not NUMBER.fullmatch(raw) or not -(2**63) <= int(raw) < 2**63:
+        key: Any = raw
+        if column.type.python_type is int:
+            if not NUMBER.fullmatch(raw) or not -(2**63) <= int(raw) < 2**63:
+                raise ValueError
+            key = int(raw)
+        if "\0" in raw or written(name, key) != given:
             raise ValueError
-        return column, int(raw)
+        return column, key
     except (ValueError, KeyError):
         raise refuse(ErrorCode.GLOBAL_ID_INVALID, "id", rejected=[given]) from None
 
@@ -70,7 +78,10 @@ class NodeQueries:
         found: Node | None = await info.context.load.one(column).load(key)
         return found
 
-    @strawberry.field(description="The objects with these global ids, at most 1000, null for each unknown one.")
+    @strawberry.field(
+        description="The objects with these global ids, at most 1000, null for each unknown one.",
+        directives=[ListSize(slicing_arguments=["ids"])],
+    )
     async def nodes(self, info: Info, ids: GlobalIds) -> list[Node | None]:
         if len(ids) > MOST_NODES:
             raise refuse(ErrorCode.TOO_MANY_KEYS, "ids", rejected=[len(ids)])

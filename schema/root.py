@@ -1,12 +1,15 @@
 """The schema: the roots of all domains, put together."""
 
+from functools import partial
+
 import strawberry
+from strawberry.extensions import AddValidationRules
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.scalars import SCALARS
 from schema.customer import CustomerMutations, CustomerQueries
 from schema.errors import ErrorQueries
-from schema.mutation import IDEMPOTENT
+from schema.mutation import IDEMPOTENT, IdempotentMutationsOnly
 from schema.node import NodeQueries
 
 
@@ -24,5 +27,6 @@ schema = strawberry.Schema(
     query=Query,
     mutation=Mutation,
     config=StrawberryConfig(scalar_map=SCALARS),
+    extensions=[partial(AddValidationRules, [IdempotentMutationsOnly])],
 )
 schema._schema.directives = (*schema._schema.directives, IDEMPOTENT)

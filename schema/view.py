@@ -15,18 +15,21 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args, get_origin
 
 import strawberry
 from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 from strawberry.types.base import get_object_definition
 from strawberry.types.enum import StrawberryEnumDefinition
+from strawberry.utils.str_converters import to_camel_case
 
 from datastore.base import Base
 from datastore.loaders import Loaders
-from datastore.reading import is_row
+from datastore.reading import columns, is_row
 from resolvers.context import Context
+from resolvers.paging import PAGE_SIZE
+from schema.cost import ASSUMED_SIZE, FieldCost, ListSize
 
 V = TypeVar("V")
 Column = InstrumentedAttribute[Any]
@@ -36,18 +39,21 @@ DECLARED = "declared"
 
 
 class UnknownAttribute(TypeError):
-    """A view shows a field that its row does not have and that no resolver computes."""
+    """A view shows an attribute that its row does not have and that no resolver computes, or relates by one."""
 
 
 def view_of(row: type[Base]) -> Callable[[type[V]], type[V]]:
     """Make a class the view of a row class. Raises `UnknownAttribute` when the module is imported."""
 
+    stored = {column.name for column in columns(row)}
+
     def decorate(cls: type[V]) -> type[V]:
         cls.is_type_of = staticmethod(lambda value, _: is_row(value, row))  # type: ignore[attr-defined]
         view = strawberry.type(cls, description=inspect.getdoc(cls))
         for field in get_object_definition(view, strict=True).fields:
-            if field.base_resolver is None and not hasattr(row, field.python_name):
-                raise UnknownAttribute(f"{cls.__name__}.{field.python_name}: {row.__name__} has no such attribute")
+            read = field.python_name if field.base_resolver is None else start(field.metadata.get(DECLARED))
+            if read is not None and read not in stored:
+                raise UnknownAttribute(f"{cls.__name__}.{field.python_name}: {row.__name__} has no attribute {read}")
         return view
 
     return decorate
@@ -78,6 +84,11 @@ class Many:
         return [] if key is None else info.context.load.many(self.column, self.where).load(key)
 
 
+def start(declared: object) -> str | None:
+    """The attribute of the parent's row that a relation starts from; None for anything but a relation."""
+    return declared.via if isinstance(declared, One | Many) else None
+
+
 def one(column: Column, *, via: str, description: str, deprecated: str | None = None) -> Any:
     """A field that leads to one row, or null: `customer: "Customer | None" = one(stored.Customer.id, via=...)`."""
     return _declared(One(column, via), description, deprecated)
@@ -90,9 +101,13 @@ def many(
     via: str = "id",
     where: ColumnElement[bool] | None = None,
     deprecated: str | None = None,
+    size: int = ASSUMED_SIZE,
 ) -> Any:
-    """A field that lists rows by their foreign key: `notes: list[Note] = many(stored.Note.customer_id, ...)`."""
-    return _declared(Many(column, via, where), description, deprecated)
+    """A field that lists rows by their foreign key: `notes: list[Note] = many(stored.Note.customer_id, ...)`.
+
+    `size` is how many there are with most parents, for the cost.
+    """
+    return _declared(Many(column, via, where), description, deprecated, ListSize(assumed_size=size))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,31 +130,54 @@ class Loaded:
         return self.of(info.context.load, root)
 
 
-def computed(of: Callable[[Any], Any], *, description: str, deprecated: str | None = None) -> Any:
+def computed(
+    of: Callable[[Any], Any], *, description: str, deprecated: str | None = None, cost: int | None = None
+) -> Any:
     """A field worked out from the row: `username: str | None = computed(reads.username, ...)`."""
-    return _declared(Computed(of), description, deprecated)
+    return _declared(Computed(of), description, deprecated, *_costs(cost))
 
 
-def loaded(of: Callable[[Loaders, Any], Awaitable[Any]], *, description: str, deprecated: str | None = None) -> Any:
+def loaded(
+    of: Callable[[Loaders, Any], Awaitable[Any]], *, description: str, deprecated: str | None = None, cost: int = 1
+) -> Any:
     """A field that a hand-written loader answers: `related: list[Long] = loaded(related_numbers, ...)`."""
-    return _declared(Loaded(of), description, deprecated)
+    return _declared(Loaded(of), description, deprecated, *_costs(cost))
 
 
-def _declared(declared: One | Many | Computed | Loaded, description: str, deprecated: str | None) -> Any:
+def _declared(
+    declared: One | Many | Computed | Loaded, description: str, deprecated: str | None, *directives: object
+) -> Any:
     def resolve(root: strawberry.Parent[Any], info: Info) -> Any:
         return declared(root, info)
 
     return strawberry.field(
-        resolver=resolve, description=description, deprecation_reason=deprecated, metadata={DECLARED: declared}
+        resolver=resolve,
+        description=description,
+        deprecation_reason=deprecated,
+        directives=directives,
+        metadata={DECLARED: declared},
     )
 
 
-def query(resolve: Callable[..., Any], *, description: str, arguments: Mapping[str, str] | None = None) -> Any:
+def _costs(cost: int | None) -> list[object]:
+    return [] if cost is None else [FieldCost(weight=cost)]
+
+
+def query(
+    resolve: Callable[..., Any],
+    *,
+    description: str,
+    arguments: Mapping[str, str] | None = None,
+    cost: int | None = None,
+    size: ListSize | None = None,
+) -> Any:
     """A root field answered by a function of `resolvers`: its parameters after `context` become the arguments.
 
-    `arguments` has the description of each; the field's own annotation is its type.
+    `arguments` has the description of each; the field's own annotation is its type. `cost` and `size` are declared
+    only where `schema.cost`'s defaults and `_size` are wrong.
     """
     signature = inspect.signature(resolve)
+    size = size or _size(signature)
     described = [
         parameter.replace(
             annotation=Annotated[parameter.annotation, strawberry.argument(description=(arguments or {})[name])]
@@ -153,12 +191,29 @@ def query(resolve: Callable[..., Any], *, description: str, arguments: Mapping[s
 
     keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in described]
     resolver.__signature__ = inspect.Signature([info, *keywords])  # type: ignore[attr-defined]
-    return strawberry.field(resolver=resolver, description=description)
+    directives = [*_costs(cost), *([size] if size else [])]
+    return strawberry.field(resolver=resolver, description=description, directives=directives)
+
+
+def _size(signature: inspect.Signature) -> ListSize | None:
+    """The size that arguments tell: a connection is as long as its page, a look-up as its lists of keys."""
+    parameters = signature.parameters
+    if "first" in parameters:
+        return ListSize(assumed_size=PAGE_SIZE, slicing_arguments=["first", "last"], sized_fields=["edges", "nodes"])
+    lists = [
+        to_camel_case(name)
+        for name, parameter in parameters.items()
+        if any(get_origin(each) is list for each in (parameter.annotation, *get_args(parameter.annotation)))
+    ]
+    return ListSize(slicing_arguments=lists) if lists else None
 
 
 def describe(enum: type[Enum], description: str, **values: str) -> None:
     """Make an enum of `datastore` or `resolvers` one of the graph, with the words for it and for each of its values."""
-    strawberry.enum(enum, description=description)
+    if "__strawberry_definition__" not in vars(enum):
+        strawberry.enum(enum)
+    # Inputs that were read before this have kept the definition: it gets its words, it is not replaced.
     definition: StrawberryEnumDefinition = enum.__strawberry_definition__  # type: ignore[attr-defined]
+    definition.description = description
     for value in definition.values:
         value.description = values[value.name]

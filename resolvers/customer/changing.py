@@ -3,7 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy.orm.attributes import flag_modified
+
 from datastore import customer as stored
+from datastore.base import Base
 from datastore.customer import CustomerStatus
 from datastore.reading import snapshot
 from datastore.writing import Write
@@ -28,26 +31,33 @@ async def changeable(
         raise refuse(ErrorCode.CUSTOMER_MERGED, "customerNumber", rejected=[number])
     same_version(found, expected_version)
     if found.status is CustomerStatus.DELETED and not deleted_too:
-        raise refuse(ErrorCode.CUSTOMER_DELETED, "customerNumber", rejected=[number], current=snapshot(found))
+        raise refuse(ErrorCode.CUSTOMER_DELETED, "customerNumber", rejected=[number])
     return found
 
 
-def same_version(entity: stored.Customer | stored.PostalAddress, expected_version: int | None) -> None:
-    """Raises `Refused`, VERSION_CONFLICT with the current state, where another version is stored than expected."""
+def same_version(
+    entity: stored.Customer | stored.PostalAddress, expected_version: int | None, shown: Base | None = None
+) -> None:
+    """Raises `Refused`, VERSION_CONFLICT where another version is stored than expected, with the current state of what
+    the payload shows: of the entity itself, or of `shown`."""
     if expected_version is not None and expected_version != entity.version:
-        rejected = [expected_version]
-        raise refuse(ErrorCode.VERSION_CONFLICT, "expectedVersion", rejected=rejected, current=snapshot(entity))
+        current = snapshot(entity if shown is None else shown)
+        raise refuse(ErrorCode.VERSION_CONFLICT, "expectedVersion", rejected=[expected_version], current=current)
 
 
-def changed(write: Write, customer: stored.Customer, by: Mapping[str, Any] | None = None) -> stored.Customer:
-    """Note who changed the customer and when (C11), and post UPDATE (C32).
+def changed(write: Write, customer: stored.Customer, values: Mapping[str, Any]) -> stored.Customer:
+    """Give the customer these values, note who changed it and when (C11), and post UPDATE (C32).
 
-    `by` may have changed_by and changed_by_channel, where an input can do without them; then it is the client that
-    made the change, through this gateway.
+    Where `values` lacks changed_by and changed_by_channel, it was the client, through this gateway.
     """
-    if by is not None:
-        customer.changed_by = by.get("changed_by") or write.client_name or CHANNEL
-        customer.changed_by_channel = by.get("changed_by_channel") or CHANNEL
-    customer.changed_at = write.now
+    by = {"changed_by": write.client_name or CHANNEL, "changed_by_channel": CHANNEL}
+    assign(write, customer, {**by, **values})
     write.customer_changed(customer)
     return customer
+
+
+def assign(write: Write, entity: stored.Customer | stored.PostalAddress, values: Mapping[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(entity, name, value)
+    entity.changed_at = write.now
+    flag_modified(entity, "changed_at")  # a new version even where every value is what it was

@@ -52,7 +52,8 @@ def condition_of(context: Context, by: CustomerLookup) -> ColumnElement[bool]:
     if by.uuid:
         return row.uuid == formats.uuid32(by.uuid.value)
     if by.ecard_number:
-        return row.id.in_(stored.current_owner(formats.ecard_number(by.ecard_number.value), datetime.now(UTC)))
+        number = formats.ecard_number(by.ecard_number.value)
+        return row.id.in_(stored.current_owner(number, context.viewer, datetime.now(UTC)))
     assert by.customer_ref, "GraphQL lets exactly one key of a oneOf input through"
     reference = by.customer_ref.value
     organisation = own_or(reference.organisation_id, context)
@@ -133,7 +134,7 @@ async def customers(
         order = customer_order(str(order_by.field.value), order_by.direction is SortDirection.DESC)
     statement = search_statement(context.viewer, search)
     wanted = page(context.database, stored.Customer, statement, order, part, ["customers", search])
-    return await paged(wanted, "after" if part.after else "before")
+    return await paged(wanted, "before" if part.first is None else "after")
 
 
 def search_of(context: Context, given: CustomerFilterInput) -> CustomerSearch:
@@ -170,8 +171,8 @@ def search_of(context: Context, given: CustomerFilterInput) -> CustomerSearch:
         post_code=given.post_code,
         ticket_right_owner=given.ticket_right_owner,
         ticket_right_bearer=given.ticket_right_bearer,
-        include_temporary=given.include_temporary,
-        include_deleted=given.include_deleted,
+        include_temporary=bool(given.include_temporary),
+        include_deleted=bool(given.include_deleted),
     )
     problems.raise_any()
     return search

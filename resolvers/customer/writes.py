@@ -12,12 +12,11 @@ from argon2 import PasswordHasher
 from datastore import customer as stored
 from datastore.bookkeeping import EventType
 from datastore.customer import CustomerStatus, ProfileType
-from datastore.reading import snapshot
 from datastore.text import email_key
 from datastore.writing import Write
 from resolvers import formats
 from resolvers.carry_out import TAKEN
-from resolvers.customer.addresses import save_addresses
+from resolvers.customer.addresses import checked_addresses, save_addresses
 from resolvers.customer.changing import changeable, changed
 from resolvers.customer.inputs import (
     CreateCustomerInput,
@@ -26,11 +25,13 @@ from resolvers.customer.inputs import (
     UpdateCustomerInput,
 )
 from resolvers.errors import ErrorCode, refuse
-from resolvers.given import Format, Problems, checked
+from resolvers.given import Format, Problems, checked, field_error
 
 OSLO = ZoneInfo("Europe/Oslo")
 HASHER = PasswordHasher()
 LONGEST_PASSWORD = 200
+
+PHONE_PAIR = {"country_code", "telephone_number_no_country_code"}
 
 FORMATS: Mapping[str, Format] = {
     "email": formats.email,
@@ -41,7 +42,7 @@ FORMATS: Mapping[str, Format] = {
 }
 """Attribute of a customer -> its format, where it has one beyond its length."""
 
-NEVER_EMPTY = {"first_name": "firstName", "surname": "surname"}
+NEEDED = {"first_name", "surname"}
 """Null in old and temporary profiles only: whoever creates or updates a customer gives them (rules C03, C30)."""
 
 TAKEN["uq_customer_organisation_id_email_key"] = (ErrorCode.EMAIL_TAKEN, "email")
@@ -51,29 +52,25 @@ TAKEN["uq_customer_organisation_id_customer_ref"] = (ErrorCode.CUSTOMER_REF_TAKE
 async def create_customer(write: Write, given: CreateCustomerInput) -> stored.Customer:
     """A new customer with its addresses (C01 to C17, C20 to C22); posts CREATE.
 
-    Raises `Refused`: ORGANISATION_NOT_ALLOWED, EMAIL_TAKEN, CUSTOMER_REF_TAKEN, REQUIRED, DATE_INVALID and what the
-    formats refuse.
+    Raises `Refused`: ORGANISATION_NOT_ALLOWED, EMAIL_TAKEN, CUSTOMER_REF_TAKEN, REQUIRED, DATE_INVALID,
+    TOO_MANY_POSTAL_ADDRESSES and what the formats refuse.
     """
     if given.organisation_id != write.viewer.organisation_id and not write.viewer.is_internal:
         raise refuse(ErrorCode.ORGANISATION_NOT_ALLOWED, "organisationId", rejected=[given.organisation_id])
-    values = checked(given, stored.Customer, FORMATS)
     problems = Problems()
-    must_have(problems, values)
+    values = checked(problems, given, stored.Customer, FORMATS, needed=NEEDED)
     possible_dates(problems, values, write.now)
-    phone_values(problems, values, None)
+    whole_telephone_number(problems, values)
     if given.profile_type is ProfileType.TEMPORARY and given.expiration_date is None:
-        with problems.at("expirationDate"):
-            raise refuse(ErrorCode.REQUIRED)
-    password = given.password
-    if password is not None and not 1 <= len(password) <= LONGEST_PASSWORD:
+        problems.add(ErrorCode.REQUIRED, "expirationDate")
+    if given.password is not None:
         with problems.at("password"):
-            raise refuse(ErrorCode.TEXT_TOO_LONG if password else ErrorCode.REQUIRED)
+            possible_password(given.password)
+    addresses = checked_addresses(problems, given.postal_addresses)
     problems.raise_any()
 
-    number = await free_customer_number(write)
+    number = await free_customer_number(write, given.organisation_id)
     values.setdefault("customer_ref", str(number))
-    if "email" in values:
-        values["email_key"] = email_key(values["email"])
     customer = stored.Customer(
         **values,
         uuid=formats.new_uuid32(),
@@ -83,12 +80,13 @@ async def create_customer(write: Write, given: CreateCustomerInput) -> stored.Cu
         changed_by=values["created_by"],
         changed_by_channel=values["created_by_channel"],
     )
-    await be_unique(write, customer, "email", "customer_ref")
-    if password is not None:
-        customer.password_hash = await asyncio.to_thread(HASHER.hash, password)
+    set_email(customer, customer.email)
+    await be_unique(write, given, customer)
+    if given.password is not None:
+        customer.password_hash = await asyncio.to_thread(HASHER.hash, given.password)
     write.session.add(customer)
     await write.session.flush()
-    await save_addresses(write, customer, given.postal_addresses or [], is_new=True)
+    await save_addresses(write, customer, [(None, values) for _, values in addresses])  # an id is ignored (C31)
     write.customer_changed(customer, EventType.CREATE)
     return customer
 
@@ -96,56 +94,52 @@ async def create_customer(write: Write, given: CreateCustomerInput) -> stored.Cu
 async def update_customer(write: Write, given: UpdateCustomerInput) -> stored.Customer:
     """The customer with the given changes (C30 to C35); posts UPDATE.
 
-    A field that is absent stays, null clears it (A04). Raises `Refused`: what `changeable` and `checked` refuse,
+    A field that is absent stays, null clears it (A04). Raises `Refused`: what `changeable` and the formats refuse,
     EMAIL_TAKEN, CUSTOMER_DELETED where a deleted one is not taken back by `status`, DATE_INVALID, REQUIRED,
     POSTAL_ADDRESS_NOT_FOUND, TOO_MANY_POSTAL_ADDRESSES.
     """
-    customer = await changeable(write, given.customer_number, given.expected_version, deleted_too=True)
-    values = checked(given, stored.Customer, FORMATS, skip={"customer_number", "customer_account_id", "status"})
+    takes_back = given.status is not None and given.status.value is not CustomerStatus.DELETED
+    customer = await changeable(write, given.customer_number, given.expected_version, deleted_too=takes_back)
+    status = given.status.value if given.status else customer.status
     problems = Problems()
-    must_have(problems, values)
+    skip = {"customer_number", "customer_account_id", "status"}  # the account is not stored any more (C33)
+    values = checked(problems, given, stored.Customer, FORMATS, needed=NEEDED, skip=skip)
     possible_dates(problems, values, write.now, customer)
-    phone_values(problems, values, customer)
+    whole_telephone_number(problems, values, customer)
+    if status is CustomerStatus.DELETED and values.get("expiration_date", customer.expiration_date) is None:
+        problems.add(ErrorCode.REQUIRED, "expirationDate")
+    addresses = checked_addresses(problems, given.postal_addresses)
     problems.raise_any()
 
-    status = given.status.value if given.status else customer.status
-    if status is not CustomerStatus.DELETED and customer.status is CustomerStatus.DELETED:
-        take_back(customer, status)
-    elif status is CustomerStatus.DELETED and customer.status is CustomerStatus.DELETED:
-        raise refuse(ErrorCode.CUSTOMER_DELETED, "customerNumber", current=snapshot(customer))
-    if "email" in values and values["email"] != customer.email:
-        values.setdefault("email_verified_at", None)
-    if "telephone_number" in values and values["telephone_number"] != customer.telephone_number:
-        values.setdefault("telephone_number_verified_at", None)
-    for name, value in values.items():
-        setattr(customer, name, value)
-    if customer.email is not None:
-        customer.email_key = email_key(customer.email)
-    else:
-        customer.email_key = None
+    if customer.status is CustomerStatus.DELETED:
+        take_back(customer)
+    for name in ("email", "telephone_number"):
+        if name in values and values[name] != getattr(customer, name):
+            values.setdefault(f"{name}_verified_at", None)
+    changed(write, customer, values)
+    set_email(customer, customer.email)
     if status is CustomerStatus.DELETED:
-        if customer.expiration_date is None:
-            raise refuse(ErrorCode.REQUIRED, "expirationDate")
-        mark_deleted(customer, customer.expiration_date)
-    customer.status = status
-    await be_unique(write, customer, "email")
-    await save_addresses(write, customer, given.postal_addresses or [])
-    return changed(write, customer)
+        mark_deleted(customer)
+    else:
+        customer.status = status
+    await be_unique(write, given, customer)
+    await save_addresses(write, customer, addresses)
+    return customer
 
 
 async def deactivate_customer(write: Write, given: DeactivateCustomerInput) -> stored.Customer:
     """The customer, marked as deleted (C50 to C53); posts UPDATE.
 
     Its email is free for others at once; it can be restored until `expiration_date`, the day of erasure.
-    Raises `Refused`: what `changeable` refuses, CUSTOMER_DELETED, DATE_INVALID for a day that has passed.
+    Raises `Refused`: what `changeable` refuses, DATE_INVALID for a day that has passed.
     """
-    customer = await changeable(write, given.customer_number, given.expected_version, deleted_too=True)
-    if customer.status is CustomerStatus.DELETED:
-        raise refuse(ErrorCode.CUSTOMER_DELETED, "customerNumber", current=snapshot(customer))
-    if given.expiration_date < today(write.now):
-        raise refuse(ErrorCode.DATE_INVALID, "expirationDate", rejected=[given.expiration_date])
-    mark_deleted(customer, given.expiration_date)
-    return changed(write, customer, checked(given, stored.Customer, {}, skip={"customer_number", "expiration_date"}))
+    customer = await changeable(write, given.customer_number, given.expected_version)
+    problems = Problems()
+    values = checked(problems, given, stored.Customer, {}, skip={"customer_number"})
+    possible_dates(problems, values, write.now)
+    problems.raise_any()
+    mark_deleted(customer)
+    return changed(write, customer, values)
 
 
 async def restore_customer(write: Write, given: RestoreCustomerInput) -> stored.Customer:
@@ -156,64 +150,69 @@ async def restore_customer(write: Write, given: RestoreCustomerInput) -> stored.
     """
     customer = await changeable(write, given.customer_number, given.expected_version, deleted_too=True)
     if customer.status is not CustomerStatus.DELETED:
-        raise refuse(ErrorCode.CUSTOMER_NOT_DELETED, "customerNumber", current=snapshot(customer))
-    take_back(customer, customer.status_before_deletion or CustomerStatus.ACTIVE)
-    await be_unique(write, customer, "email", path=())
-    return changed(write, customer, checked(given, stored.Customer, {}, skip={"customer_number"}))
+        raise refuse(ErrorCode.CUSTOMER_NOT_DELETED, "customerNumber", rejected=[given.customer_number])
+    problems = Problems()
+    values = checked(problems, given, stored.Customer, {}, skip={"customer_number"})
+    problems.raise_any()
+    take_back(customer)
+    await be_unique(write, given, customer)
+    return changed(write, customer, values)
 
 
-def mark_deleted(customer: stored.Customer, expiration_date: date) -> None:
+def mark_deleted(customer: stored.Customer) -> None:
     """Rules C50 to C52."""
-    customer.status_before_deletion = customer.status
-    customer.status = CustomerStatus.DELETED
-    customer.expiration_date = expiration_date
-    customer.email_old, customer.email, customer.email_key = customer.email, None, None
+    customer.status_before_deletion, customer.status = customer.status, CustomerStatus.DELETED
+    customer.email_old = customer.email
+    set_email(customer, None)
 
 
-def take_back(customer: stored.Customer, status: CustomerStatus) -> None:
+def take_back(customer: stored.Customer) -> None:
     """Rules C55 and C57."""
-    customer.status, customer.status_before_deletion = status, None
-    customer.email, customer.email_old = customer.email_old, None
-    customer.email_key = None if customer.email is None else email_key(customer.email)
-    customer.expiration_date = None
+    customer.status = customer.status_before_deletion or CustomerStatus.ACTIVE
+    customer.status_before_deletion = customer.expiration_date = None
+    set_email(customer, customer.email_old)
+    customer.email_old = None
 
 
-async def be_unique(write: Write, customer: stored.Customer, *names: str, path: tuple[str, ...] | None = None) -> None:
+def set_email(customer: stored.Customer, email: str | None) -> None:
+    customer.email = email
+    customer.email_key = None if email is None else email_key(email)
+
+
+async def be_unique(write: Write, given: object, customer: stored.Customer) -> None:
     """Rules C02, C04, C05, C06 and A01. The database's unique indexes have the last word (`TAKEN`)."""
     row = stored.Customer
-    within = {"organisation_id": customer.organisation_id}
+    others = (row.organisation_id == customer.organisation_id, row.id != (customer.id or 0))
+    owners = (*others, row.profile_type != ProfileType.TEMPORARY, row.status != CustomerStatus.DELETED)
+    owns_email = customer.email_key is not None and customer.profile_type is not ProfileType.TEMPORARY
     problems = Problems()
     with write.session.no_autoflush:
-        has_own_email = customer.email_key and customer.profile_type is not ProfileType.TEMPORARY
-        others = (
-            row.email_key == customer.email_key,
-            row.profile_type != ProfileType.TEMPORARY,
-            row.status != CustomerStatus.DELETED,
-            row.id != (customer.id or 0),
-        )
-        if "email" in names and has_own_email and await write.exists(row, *others, **within):
-            with problems.at(*(("email",) if path is None else path)):
-                raise refuse(ErrorCode.EMAIL_TAKEN, rejected=[customer.email])
-        if "customer_ref" in names and await write.exists(row, customer_ref=customer.customer_ref, **within):
-            with problems.at("customerRef"):
-                raise refuse(ErrorCode.CUSTOMER_REF_TAKEN, rejected=[customer.customer_ref])
+        if owns_email and await write.exists(row, *owners, email_key=customer.email_key):
+            problems.errors.append(field_error(ErrorCode.EMAIL_TAKEN, given, "email"))
+        if await write.exists(row, *others, customer_ref=customer.customer_ref):
+            problems.errors.append(field_error(ErrorCode.CUSTOMER_REF_TAKEN, given, "customer_ref"))
     problems.raise_any()
 
 
-async def free_customer_number(write: Write) -> int:
-    """A number of ten digits that no customer has. It is drawn, not counted: numbers give away neither how many
-    customers there are nor the number of the next one."""
+async def free_customer_number(write: Write, organisation_id: int) -> int:
+    """A number of ten digits that no customer has, nor as its reference one of the organisation. It is drawn, not
+    counted: numbers give away neither how many customers there are nor the number of the next one."""
+    row = stored.Customer
     while True:
         number = secrets.randbelow(9_000_000_000) + 1_000_000_000
-        if not await write.exists(stored.Customer, customer_number=number):
+        is_reference = (row.organisation_id == organisation_id) & (row.customer_ref == str(number))
+        if not await write.exists(row, (row.customer_number == number) | is_reference):
             return number
 
 
-def must_have(problems: Problems, values: Mapping[str, Any]) -> None:
-    for name, field in NEVER_EMPTY.items():
-        if values[name] is None:
-            with problems.at(field):
-                raise refuse(ErrorCode.REQUIRED)
+def possible_password(password: str) -> None:
+    """Raises `Refused` without the password (C17): REQUIRED for an empty one, TEXT_TOO_LONG, TEXT_INVALID."""
+    if not password:
+        raise refuse(ErrorCode.REQUIRED)
+    if len(password) > LONGEST_PASSWORD:
+        raise refuse(ErrorCode.TEXT_TOO_LONG)
+    if formats.UNSTORABLE.search(password):
+        raise refuse(ErrorCode.TEXT_INVALID)
 
 
 def today(now: datetime) -> date:
@@ -227,28 +226,32 @@ def possible_dates(
     born, expires = values.get("date_of_birth"), values.get("expiration_date")
     died = customer.date_of_death if customer else None
     if born is not None and (born > today(now) or (died is not None and died < born)):
-        with problems.at("dateOfBirth"):
-            raise refuse(ErrorCode.DATE_INVALID, rejected=[born])
+        problems.add(ErrorCode.DATE_INVALID, "dateOfBirth", rejected=[born])
     if expires is not None and expires < today(now):
-        with problems.at("expirationDate"):
-            raise refuse(ErrorCode.DATE_INVALID, rejected=[expires])
+        problems.add(ErrorCode.DATE_INVALID, "expirationDate", rejected=[expires])
 
 
-def phone_values(problems: Problems, values: dict[str, Any], customer: stored.Customer | None) -> None:
+def whole_telephone_number(problems: Problems, values: dict[str, Any], customer: stored.Customer | None = None) -> None:
     """Check the telephone number as a whole (C20 to C22) and keep the deprecated field equal to the pair.
 
-    The pair wins over the deprecated field. Half a pair is completed by the stored other half.
+    The pair wins over the deprecated field; half a pair is completed by the stored other half. Another number in the
+    deprecated field alone takes the place of the pair.
     """
-    pair = ("country_code", "telephone_number_no_country_code")
-    if not any(name in values for name in pair):
+    if any({"countryCode", "telephoneNumberNoCountryCode"}.intersection(error.path) for error in problems.errors):
         return
-    code, number = (values.get(name, getattr(customer, name, None)) for name in pair)
+    before = {name: getattr(customer, name, None) for name in ("telephone_number", *PHONE_PAIR)}
+    after = before | values
+    if PHONE_PAIR.isdisjoint(values):
+        if after["telephone_number"] != before["telephone_number"]:
+            values.update(dict.fromkeys(PHONE_PAIR))
+        return
+    code, number = after["country_code"], after["telephone_number_no_country_code"]
     if code is None and number is None:
-        values.setdefault("telephone_number", None)
+        if before["country_code"] is not None:
+            values.setdefault("telephone_number", None)
         return
     with problems.at("countryCode" if code is None else "telephoneNumberNoCountryCode"):
         if code is None or number is None:
-            raise refuse(ErrorCode.PHONE_NUMBER_INVALID, rejected=[code or number])
+            raise refuse(ErrorCode.PHONE_NUMBER_INVALID)
         code, number = formats.phone(code, number)
-    values.update(dict(zip(pair, (code, number), strict=True)))
-    values["telephone_number"] = f"{code}{number}"
+        values.update(country_code=code, telephone_number_no_country_code=number, telephone_number=code + number)
