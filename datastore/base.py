@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     DateTime,
     Dialect,
@@ -20,7 +21,10 @@ from sqlalchemy import (
 )
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import DeclarativeBase, Mapped, Mapper, mapped_column
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from datastore.text import sort_key
@@ -69,7 +73,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return datetime.fromisoformat(value) if isinstance(value, str) else value.astimezone(UTC)
+        if isinstance(value, str):
+            return datetime.fromisoformat(value)
+        moment: datetime = value
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)  # asyncpg: the first of all
 
 
 def milliseconds(value: datetime) -> datetime:
@@ -105,6 +112,30 @@ def sort_key_of(source: str, length: int) -> Mapped[str]:
         return sort_key(parameters.get(source) or "")
 
     return mapped_column(KeyText(2 * length), default=on_insert, info={"sort_key_of": source})
+
+
+class broad(FunctionElement[bool]):  # noqa: N801
+    """A condition that leaves many rows, such as the organisation: good to walk along, bad to find a few rows by.
+
+    PostgreSQL knows by counting. SQLite does not count: it takes every `=` with an index to leave ten rows and would
+    rather walk through a whole organisation than look a key up, so it is told.
+    """
+
+    inherit_cache = True
+    type = Boolean()
+
+    def self_group(self, against: Any = None) -> "broad":
+        return self  # not `... = 1`, by which SQLite would not look at the index
+
+
+@compiles(broad)
+def as_it_is(element: broad, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clause_expr, **options)
+
+
+@compiles(broad, "sqlite")
+def with_likelihood(element: broad, compiler: SQLCompiler, **options: Any) -> str:
+    return f"likelihood({compiler.process(element.clauses, **options)}, 0.05)"
 
 
 class Base(DeclarativeBase):

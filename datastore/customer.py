@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Mapped, aliased, declared_attr, mapped_column
 
-from datastore.base import Base, BigKey, KeyText, letters, sort_key_of
+from datastore.base import Base, BigKey, KeyText, broad, letters, sort_key_of
 from datastore.viewer import Viewer
 
 
@@ -77,21 +77,21 @@ class Customer(Changes, Base):
     profile_type: Mapped[ProfileType] = mapped_column(
         letters(ProfileType, "profile_type"), default=ProfileType.STANDARD
     )
-    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
-    parent_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
+    merged_into_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
+    parent_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"))
 
     surname: Mapped[str | None] = mapped_column(String(100))
     surname_key: Mapped[str] = sort_key_of("surname", 100)
     first_name: Mapped[str | None] = mapped_column(String(100))
     first_name_key: Mapped[str] = sort_key_of("first_name", 100)
-    date_of_birth: Mapped[date | None] = mapped_column(Date)
+    date_of_birth: Mapped[date | None] = mapped_column(Date, index=True)
     date_of_death: Mapped[date | None] = mapped_column(Date)
     nationality: Mapped[str | None] = mapped_column(String(3))
     language_preference_iso6393: Mapped[str | None] = mapped_column(String(3), default="NOB")
     language_preference: Mapped[str | None] = mapped_column(String(10), default="NO")
 
     email: Mapped[str | None] = mapped_column(String(80))
-    email_key: Mapped[str | None] = mapped_column(KeyText(160))
+    email_key: Mapped[str | None] = mapped_column(KeyText(160), index=True)
     email_old: Mapped[str | None] = mapped_column(String(80))
     email_verified_at: Mapped[datetime | None]
     country_code: Mapped[str | None] = mapped_column(String(4))
@@ -117,7 +117,7 @@ class Customer(Changes, Base):
 
     @classmethod
     def visible_to(cls, viewer: Viewer) -> ColumnElement[bool]:
-        return true() if viewer.is_internal else cls.organisation_id == viewer.organisation_id
+        return true() if viewer.is_internal else broad(cls.organisation_id == viewer.organisation_id)
 
     @classmethod
     def reached(cls, viewer: Viewer, key: Any, condition: ColumnElement[bool]) -> Select[Any]:
@@ -127,7 +127,7 @@ class Customer(Changes, Base):
 
 def survivors(viewer: Viewer, key: Any, condition: ColumnElement[bool]) -> Select[Any]:
     """Select `(columns of a customer ..., key)`: for each customer that meets `condition`, the one it was merged into
-    at the end of the chain, or itself (rule C40). Only rows the viewer may see take part.
+    at the end of the chain, or itself (rule C40). The viewer may see both ends of the chain.
 
     Profiles merged in a circle have no survivor and are not answered.
     """
@@ -154,9 +154,10 @@ def _customer_indexes(customer: Any) -> None:
     Index("uq_customer_organisation_id_customer_ref", organisation, customer.customer_ref, unique=True)
     Index(
         # Rules C05 and A01: temporary profiles may share the email of the person's own profile.
+        # The email comes first, or SQLite would walk the organisation here rather than in the order of a sort.
         "uq_customer_organisation_id_email_key",
-        organisation,
         customer.email_key,
+        organisation,
         unique=True,
         sqlite_where=literal_column("profile_type <> 'T' AND status <> 'D'"),
         postgresql_where=literal_column("profile_type <> 'T' AND status <> 'D'"),
@@ -166,6 +167,10 @@ def _customer_indexes(customer: Any) -> None:
     Index("ix_customer_by_first_name", organisation, customer.first_name_key, number)
     Index("ix_customer_by_email", organisation, EMAIL_SORT, number)
     Index("ix_customer_by_date_of_birth", organisation, BIRTH_SORT, number)
+    for column in (customer.merged_into_id, customer.parent_id):
+        # Few rows have them. An index with the others, too, would look like a way to find those without.
+        given: Any = literal_column(f"{column.name} IS NOT NULL")
+        Index(f"ix_customer_{column.name}", column, sqlite_where=given, postgresql_where=given)
     Index("ix_customer_by_telephone", customer.telephone_number_no_country_code, customer.country_code)
 
 
@@ -187,7 +192,9 @@ class OwnedByCustomer:
 
     @classmethod
     def visible_to(cls, viewer: Viewer) -> ColumnElement[bool]:
-        return cls.customer_id.in_(select(Customer.id).where(Customer.visible_to(viewer)))
+        owner = aliased(Customer)
+        seen = select(owner.id).where(owner.id == cls.customer_id, owner.visible_to(viewer))
+        return seen.correlate_except(owner).exists()  # IN would list all customers of the organisation on SQLite
 
 
 class PostalAddress(OwnedByCustomer, Changes, Base):
@@ -269,7 +276,7 @@ class Preference(Changes, Base):
 
     @classmethod
     def visible_to(cls, viewer: Viewer) -> ColumnElement[bool]:
-        return true() if viewer.is_internal else cls.organisation_id == viewer.organisation_id
+        return true() if viewer.is_internal else broad(cls.organisation_id == viewer.organisation_id)
 
 
 class CustomerPreference(OwnedByCustomer, Changes, Base):
@@ -354,10 +361,12 @@ class TravellerInfo(OwnedByCustomer, Base):
     language_preference: Mapped[str | None] = mapped_column(String(10))
 
 
-def current_owner(number: str, now: datetime) -> Select[Any]:
-    """Select the id of the customer who owns the e-card with this number of 10 or 16 digits at `now`; the latest
-    ownership counts where operators share a number."""
+def current_owner(number: str, viewer: Viewer, now: datetime) -> Select[Any]:
+    """Select the id of the customer who owns the e-card with this number of 10 or 16 digits at `now`; where
+    operators share a number, the latest ownership that the viewer may see counts."""
     column = Ecard.ecard_number_16digits if len(number) == 16 else Ecard.ecard_number
     is_open = Ecard.end_of_ownership.is_(None) | (Ecard.end_of_ownership > now)
     latest = Ecard.start_of_ownership.desc(), Ecard.id.desc()
-    return select(Ecard.customer_id).where(column == number, is_open).order_by(*latest).limit(1)
+    return (
+        select(Ecard.customer_id).where(column == number, is_open, Ecard.visible_to(viewer)).order_by(*latest).limit(1)
+    )

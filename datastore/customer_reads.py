@@ -9,6 +9,7 @@ from aiodataloader import DataLoader
 from sqlalchemy import ColumnElement, Select, select, union
 from sqlalchemy.orm import aliased
 
+from datastore.base import broad
 from datastore.customer import (
     BIRTH_SORT,
     EMAIL_SORT,
@@ -83,12 +84,12 @@ def with_ticket(condition: ColumnElement[bool]) -> ColumnElement[bool]:
 CRITERIA: dict[str, Callable[[Any], Any]] = {
     "first_name_key": lambda key: starts_with(Customer.first_name_key, key),
     "surname_key": lambda key: starts_with(Customer.surname_key, key),
-    "email_key": lambda key: key == EMAIL_SORT,
+    "email_key": lambda key: Customer.email_key == key,
     "country_code": lambda code: Customer.country_code == code,
     "telephone_number_no_country_code": lambda number: Customer.telephone_number_no_country_code == number,
     "telephone_number": lambda number: Customer.telephone_number == number,
     "landline_number": lambda number: Customer.landline_number == number,
-    "date_of_birth": lambda day: day == BIRTH_SORT,
+    "date_of_birth": lambda day: Customer.date_of_birth == day,
     "vipps_id": lambda vipps_id: Customer.vipps_id == vipps_id,
     "invoice_organisation_id": lambda number: Customer.invoice_organisation_id == number,
     "postal_address_key": lambda key: with_address(starts_with(PostalAddress.address_line1_key, key)),
@@ -102,7 +103,7 @@ CRITERIA: dict[str, Callable[[Any], Any]] = {
 def search_statement(viewer: Viewer, search: CustomerSearch) -> Select[Any]:
     """Select the customers of one organisation that fit the search. Merged profiles are left out: their survivor
     stands for them."""
-    conditions = [Customer.organisation_id == search.organisation_id, Customer.merged_into_id.is_(None)]
+    conditions = [broad(Customer.organisation_id == search.organisation_id), Customer.merged_into_id.is_(None)]
     given = ((condition, getattr(search, name)) for name, condition in CRITERIA.items())
     conditions += [condition(value) for condition, value in given if value is not None]
     if not search.include_temporary:

