@@ -90,7 +90,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     endpoint = GraphQLEndpoint(
         schema,
         make_context,
-        max_body_bytes=settings.max_body_bytes,
+        limits=settings.limits,
         execution_timeout=settings.execution_timeout,
     )
     routes = [

@@ -20,7 +20,8 @@ from resolvers.errors import ErrorCode, Refused, UserError
 
 MOST_ERRORS = 20
 LONGEST_MESSAGE = 500
-TOO_DEEP = "The document is nested too deeply."
+# What graphql-core says of a document whose fields or fragments it would have to compare too often.
+VALIDATION_ABORTED = "Validation aborted."
 
 # The beginning of graphql-core's and Strawberry's sentences about a value, up to where they quote it.
 REASON = re.compile(
@@ -114,10 +115,12 @@ def _entry(error: GraphQLError, has_run: bool) -> dict[str, Any]:
         return refusal_entry(cause, locations=locations, path=path)
     if path is None and has_run:
         return error_entry(ErrorCode.VALUE_INVALID, _without_value(error.message), locations=locations)
+    if error.message == VALIDATION_ABORTED:
+        return error_entry(ErrorCode.DOCUMENT_TOO_LARGE)
     if path is None and (cause is None or REASON.match(error.message)):
         return error_entry(ErrorCode.DOCUMENT_INVALID, _without_literal(error.message), locations=locations)
     if path is None and isinstance(cause, RecursionError):
-        return error_entry(ErrorCode.DOCUMENT_INVALID, TOO_DEEP)
+        return error_entry(ErrorCode.DOCUMENT_TOO_DEEP)
     if cause is None and (ABOUT_ARGUMENT.match(error.message) or isinstance(_innermost(error), InputCoercionError)):
         # Some arguments made from variables are checked only when their field runs.
         return error_entry(ErrorCode.VALUE_INVALID, _without_value(error.message), locations=locations, path=path)

@@ -8,17 +8,15 @@ Follows the GraphQL-over-HTTP specification (https://http-spec.graphql.org, edit
 """
 
 import asyncio
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import Any, TypeAlias
+from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 import strawberry
 import structlog
-from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType, TokenKind, parse
+from graphql import GraphQLError, OperationType
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -26,8 +24,12 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from strawberry.types.execution import PreExecutionError
 
-from gateway.errors import TOO_DEEP, error_entries, error_entry, refusal_entry
-from resolvers.errors import Category, ErrorCode, Refused, refuse
+from gateway.documents import Documents, operation_of
+from gateway.errors import error_entries, error_entry, refusal_entry
+from gateway.limits import Cost, Limits, measure
+from gateway.values import check_values
+from resolvers.errors import Category, ErrorCode, Refused
+from schema.cost import price_list
 
 GRAPHQL_JSON = "application/graphql-response+json"
 JSON = "application/json"
@@ -41,17 +43,8 @@ ADD_PREFLIGHT_HEADER = (
     " GraphiQL, send a POST, or try curl -H 'ET-Client-Name: <company>-<application>' '<this address>'."
 )
 MOST_URL_PARAMETERS = 20
-# Beyond it orjson makes a whole number a rounded float; the rounded -2**63 itself may be one of those.
-NUMBERS_END = 2**63
-NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-CACHED_DOCUMENTS = 500
-LONGEST_CACHED_DOCUMENT = 20_000
 
 logger = structlog.stdlib.get_logger(__name__)
-
-# A place in the variables, as a chain from the innermost key outwards: it costs the same at any depth.
-Place: TypeAlias = "tuple[Place | None, str | int]"
-IN_DOCUMENT: Place = (None, "the document")
 
 
 class RequestRefused(Exception):
@@ -76,8 +69,8 @@ class GraphQLEndpoint:
     """The ASGI application that serves a schema: `Route("/graphql", GraphQLEndpoint(schema, make_context))`.
 
     `make_context` makes the context of each operation; a `Refused` from it is answered with its category's status.
-    A body over `max_body_bytes` is answered 413. A document over `max_tokens` and a text over `max_text` characters
-    are refused before anything runs. An operation over `execution_timeout` seconds is cancelled and answered 503.
+    A body over the limit is answered 413; what else is over the `limits` is refused before anything runs. An operation
+    over `execution_timeout` seconds is cancelled and answered 503.
     """
 
     def __init__(
@@ -85,18 +78,15 @@ class GraphQLEndpoint:
         schema: strawberry.Schema,
         make_context: Callable[[Request], object],
         *,
-        max_body_bytes: int = 1024 * 1024,
-        max_text: int = 10_000,
-        max_tokens: int = 10_000,
+        limits: Limits | None = None,
         execution_timeout: float = 30,
     ) -> None:
         self.schema = schema
         self.make_context = make_context
-        self.max_body_bytes = max_body_bytes
-        self.max_text = max_text
-        self.max_tokens = max_tokens
+        self.limits = limits or Limits()
         self.execution_timeout = execution_timeout
-        self._operations_of_short = lru_cache(CACHED_DOCUMENTS)(self._parse)
+        self._documents = Documents(self.limits)
+        self._prices = price_list(schema._schema)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one HTTP request; a websocket is closed, so no subscription protocol is on."""
@@ -132,12 +122,11 @@ class GraphQLEndpoint:
             check_not_forged(request.headers)
             return parameters_of(url_parameters(request.scope["query_string"]))
         check_content(request.headers)
-        return parameters_of(read_json(await read_body(request, self.max_body_bytes), "The body"))
+        return parameters_of(read_json(await read_body(request, self.limits.body_bytes), "The body"))
 
     async def _execute(self, request: Request, parameters: Parameters, media_type: str) -> Response:
         try:
-            operation_type = self._choose(parameters)
-            check_values(parameters.variables, self.max_text)
+            operation_type, cost = self._examine(parameters)
         except GraphQLError as error:
             return respond_errors(error_entries([error], has_run=False), media_type)
         except Refused as refused:
@@ -167,36 +156,23 @@ class GraphQLEndpoint:
         body: dict[str, Any] = {"data": result.data}
         if entries:
             body["errors"] = entries
-        if result.extensions:
-            body["extensions"] = result.extensions
+        body["extensions"] = {
+            **(result.extensions or {}),
+            "cost": {"requested": cost.requested, "budget": self.limits.cost},
+        }
         return respond(body, PARTIAL_SUCCESS if entries and media_type == GRAPHQL_JSON else 200, media_type)
 
-    def _choose(self, parameters: Parameters) -> OperationType:
-        """The type of the operation to run. Raises GraphQLError, or Refused for a text in the document."""
-        is_short = len(parameters.query) <= LONGEST_CACHED_DOCUMENT
-        operations = (self._operations_of_short if is_short else self._parse)(parameters.query)
-        name = parameters.operation_name
-        if name is None and len(operations) != 1:
-            raise GraphQLError("The document must have one operation, or operationName must name one of them.")
-        chosen = [type_ for known_name, type_ in operations if name in (None, known_name)]
-        if not chosen:
-            raise GraphQLError("The document has no operation of the name in operationName.")
-        if chosen[0] is OperationType.SUBSCRIPTION:
+    def _examine(self, parameters: Parameters) -> tuple[OperationType, Cost]:
+        """The type of the operation to run, and what it asks for. Raises GraphQLError, or Refused for what is over the
+        limits and for a text or number that is not let in."""
+        document = self._documents.read(parameters.query)
+        operation = operation_of(document, parameters.operation_name)
+        if operation.operation is OperationType.SUBSCRIPTION:
             raise GraphQLError("Subscriptions are not served.")
-        return chosen[0]
-
-    def _parse(self, query: str) -> tuple[tuple[str | None, OperationType], ...]:
-        try:
-            document = parse(query, max_tokens=self.max_tokens)
-        except RecursionError:
-            raise GraphQLError(TOO_DEEP) from None
-        for text in literals_of(document):
-            check_text(text, self.max_text, IN_DOCUMENT)
-        return tuple(
-            (definition.name.value if definition.name else None, definition.operation)
-            for definition in document.definitions
-            if isinstance(definition, OperationDefinitionNode)
-        )
+        check_values(parameters.variables, self.limits)
+        cost = measure(self._prices, document, operation, parameters.variables or {}, self.limits)
+        self._documents.keep(parameters.query, document)
+        return operation.operation, cost
 
 
 def negotiate(accept: list[str]) -> str | None:
@@ -316,53 +292,6 @@ def parameters_of(given: Any) -> Parameters:
         if not isinstance(value, dict | None):
             raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, f"The parameter {field} must be an object.")
     return Parameters(query, name, variables, extensions)
-
-
-def literals_of(document: DocumentNode) -> Iterator[str]:
-    """The texts written in a document, in its order."""
-    token = document.loc.start_token if document.loc else None
-    while token is not None:
-        if token.kind in (TokenKind.STRING, TokenKind.BLOCK_STRING):
-            yield token.value or ""
-        token = token.next
-
-
-def check_values(variables: dict[str, Any] | None, longest: int) -> None:
-    """Raises Refused for a text, at any depth and keys too, that `check_text` refuses, and for a number beyond 64 bits.
-
-    Goes through each value once, without recursion.
-    """
-    waiting: list[tuple[Any, Place]] = [(variables or {}, (None, "variables"))]
-    while waiting:
-        value, place = waiting.pop()
-        if isinstance(value, str):
-            check_text(value, longest, place)
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                check_text(key, longest, place)
-                waiting.append((item, (place, key)))
-        elif isinstance(value, list):
-            waiting.extend((item, (place, number)) for number, item in enumerate(value))
-        elif isinstance(value, int | float) and not -NUMBERS_END < value < NUMBERS_END:
-            message = f"The number in {_written(place)} is out of range: it needs more than 64 bits."
-            raise refuse(ErrorCode.VALUE_INVALID, message=message)
-
-
-def check_text(text: str, longest: int, place: "Place") -> None:
-    """Raises Refused, naming the place, for a text over `longest` characters or with a NUL or a lone surrogate."""
-    if len(text) > longest:
-        message = f"A text in {_written(place)} has more than {longest} characters."
-        raise refuse(ErrorCode.REQUEST_TOO_LARGE, message=message)
-    if NOT_TEXT.search(text):
-        raise refuse(ErrorCode.TEXT_INVALID, message=f"A text in {_written(place)} holds NUL or half a character.")
-
-
-def _written(place: "Place | None") -> str:
-    keys: list[str] = []
-    while place is not None:
-        place, key = place
-        keys.append(str(key)[:100])
-    return ".".join(reversed(keys))
 
 
 def respond_errors(entries: list[dict[str, Any]], media_type: str) -> Response:

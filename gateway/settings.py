@@ -1,9 +1,12 @@
 """The settings of the gateway, read from `KUNDEPORT_*` environment variables."""
 
+from dataclasses import fields
 from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from gateway.limits import Limits
 
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///kundeport.db"
 DEMO_DATABASE_URL = "sqlite+aiosqlite:///kundeport-demo.db"
@@ -34,8 +37,47 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Lowest level that is logged."
     )
-    max_body_bytes: int = Field(default=1_048_576, ge=1_000, description="Largest request body.")
+    max_body_bytes: int = Field(default=Limits.body_bytes, ge=1_000, description="Largest request body.")
+    max_document_length: int = Field(
+        default=Limits.document_length, ge=1_000, description="Longest document, in characters."
+    )
+    max_tokens: int = Field(default=Limits.tokens, ge=100, description="Most tokens of a document.")
+    max_text_length: int = Field(
+        default=Limits.text_length, ge=100, description="Longest text in a document or in variables, in characters."
+    )
+    max_variable_bytes: int = Field(
+        default=Limits.variable_bytes, ge=1_000, description="Largest total of the texts in the variables."
+    )
+    max_variable_values: int = Field(
+        default=Limits.variable_values, ge=100, description="Most values in the variables, those in lists included."
+    )
+    max_definitions: int = Field(
+        default=Limits.definitions, ge=1, description="Most operations and fragments in a document."
+    )
+    max_depth: int = Field(
+        default=Limits.depth, ge=1, description="Most levels of fields in an operation; GraphiQL needs 15."
+    )
+    max_root_fields: int = Field(default=Limits.root_fields, ge=1, description="Most root fields of an operation.")
+    max_aliases: int = Field(
+        default=Limits.aliases, ge=0, description="Most aliases in an operation, its fragments expanded."
+    )
+    max_directives: int = Field(
+        default=Limits.directives, ge=0, description="Most directives in an operation, its fragments expanded."
+    )
+    max_fields: int = Field(
+        default=Limits.fields, ge=1, description="Most fields in an operation, its fragments expanded."
+    )
+    max_cost: int = Field(
+        default=Limits.cost,
+        ge=1,
+        description="Highest cost of an operation, in points as `@cost` and `@listSize` in the schema tell them.",
+    )
     execution_timeout: float = Field(default=30, gt=0, description="Seconds after which an operation is stopped.")
     drain_seconds: float = Field(
         default=0, ge=0, description="Seconds to go on serving after SIGTERM while `/health/ready` answers 503."
     )
+
+    @property
+    def limits(self) -> Limits:
+        """The settings `max_...` together."""
+        return Limits(**{each.name: getattr(self, f"max_{each.name}") for each in fields(Limits)})

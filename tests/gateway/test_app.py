@@ -69,7 +69,7 @@ async def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_ru
 def test_the_demo_serves_its_showcase_customer(live_server: str) -> None:
     query = {"query": "{ customer(by: { customerNumber: 1000000001 }) { firstName surname } }"}
     response = httpx.post(f"{live_server}/graphql", json=query)
-    assert response.json() == {"data": {"customer": {"firstName": "Kari", "surname": "Nordmann"}}}
+    assert response.json()["data"] == {"customer": {"firstName": "Kari", "surname": "Nordmann"}}
 
 
 def test_assets_are_cached_forever_and_the_page_never(live_server: str) -> None:
@@ -88,7 +88,7 @@ def test_a_server_without_demo_sets_up_a_new_file_and_ends_cleanly(tmp_path: Pat
     server = serving(environment, "--workers", workers)
     with server as base_url:
         query = {"query": "{ customers { totalItems } }"}
-        assert httpx.post(f"{base_url}/graphql", json=query).json() == {"data": {"customers": {"totalItems": 0}}}
+        assert httpx.post(f"{base_url}/graphql", json=query).json()["data"] == {"customers": {"totalItems": 0}}
         server.process.send_signal(signal.SIGTERM)
         output = server.process.communicate(timeout=30)[0].decode()
     assert server.process.returncode == 0, output

@@ -105,4 +105,4 @@ async def test_a_body_of_two_megabytes_is_too_large(url: str) -> None:
 async def test_an_unknown_customer_is_null(by: dict[str, Any], url: str) -> None:
     async with gateway_client(Settings(database_url=url)) as client:
         response = await client.post("/graphql", json={"query": CUSTOMER, "variables": {"by": by}})
-    assert response.json() == {"data": {"customer": None}}
+    assert response.json()["data"] == {"customer": None}

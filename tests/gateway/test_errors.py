@@ -322,6 +322,6 @@ async def test_a_database_exception_is_logged_without_its_parameters(
 
 async def test_at_most_twenty_errors_are_listed_and_messages_are_cut(client: httpx.AsyncClient) -> None:
     fields = " ".join(f"f{number}: {'x' * 600}{number}" for number in range(50))
-    errors = await errors_of(client, f"{{ {fields} }}")
+    errors = await errors_of(client, f"{{ __schema {{ {fields} }} }}")
     assert len(errors) == MOST_ERRORS
     assert {len(error["message"]) for error in errors} == {LONGEST_MESSAGE}
