@@ -37,27 +37,30 @@ class Database:
     """
 
     def __init__(self, url: str, pool_size: int = 10) -> None:
-        self.engine = create_async_engine(
-            url,
-            hide_parameters=True,
-            pool_size=pool_size,
-            max_overflow=pool_size,
-            connect_args={"factory": SqliteConnection} if make_url(url).get_backend_name() == "sqlite" else {},
-        )
-        self.dialect = self.engine.dialect.name
+        self.dialect = make_url(url).get_backend_name()
         self.cursor_key: bytes | None = None
-        self._reads = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.engine = create_async_engine(url, **self._options(pool_size))
         self.writes = self.engine.execution_options(**{WRITES: True})
+        # Reads have connections of their own: they are never in a transaction, so there is nothing to begin, to end or
+        # to reset when one is given back, which would cost more than most statements.
+        self.reads = create_async_engine(
+            url, isolation_level="AUTOCOMMIT", pool_reset_on_return=None, **self._options(pool_size)
+        )
         # SQLite has one writer at a time. Waiting here keeps the worker threads free; other processes wait in SQLite.
         self._one_writer = asyncio.Lock() if self.dialect == "sqlite" else None
-        event.listen(self.engine.sync_engine, "handle_error", hide_values)
-        if self.dialect == "sqlite":
-            event.listen(self.engine.sync_engine, "connect", set_up_sqlite_connection)
-            event.listen(self.engine.sync_engine, "begin", begin_sqlite_transaction)
+        for engine in (self.engine.sync_engine, self.reads.sync_engine):
+            event.listen(engine, "handle_error", hide_values)
+            if self.dialect == "sqlite":
+                event.listen(engine, "connect", set_up_sqlite_connection)
+                event.listen(engine, "begin", begin_sqlite_transaction)
+
+    def _options(self, pool_size: int) -> dict[str, Any]:
+        factory = {"factory": SqliteConnection} if self.dialect == "sqlite" else {}
+        return {"hide_parameters": True, "pool_size": pool_size, "max_overflow": pool_size, "connect_args": factory}
 
     async def fetch(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
         """All rows of one statement, read outside of any transaction on a connection held only that long."""
-        async with self._reads.connect() as connection:
+        async with self.reads.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
 
     @asynccontextmanager
@@ -76,6 +79,7 @@ class Database:
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self.reads.dispose()
 
 
 class SqliteConnection(sqlite3.Connection):

@@ -90,10 +90,9 @@ async def test_an_error_rolls_the_whole_write_back(database: Database) -> None:
 
 
 def connections(database: Database) -> int:
-    """How many connections are out of the pool."""
-    pool: Any = database.engine.pool
-    out: int = pool.checkedout()
-    return out
+    """How many connections are out of the pools."""
+    pools: list[Any] = [database.engine.pool, database.reads.pool]
+    return sum(pool.checkedout() for pool in pools)
 
 
 async def test_a_fetch_gives_its_connection_back(database: Database) -> None:
@@ -146,7 +145,8 @@ async def started(database: Database, task: asyncio.Task[Any]) -> None:
         if statement == SLOW[database.dialect]:
             sent.set()
 
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    for engine in (database.engine, database.reads):
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", note)
     await asyncio.wait_for(sent.wait(), 10)
     await asyncio.sleep(0.05)
     assert not task.done()

@@ -23,7 +23,8 @@ Count = Callable[[], int]
 def statements(database: Database) -> Count:
     """How many statements were sent since the fixture was made."""
     sent: list[str] = []
-    sa.event.listen(database.engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    for engine in (database.engine, database.reads):
+        sa.event.listen(engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
     return lambda: len(sent)
 
 

@@ -136,7 +136,8 @@ class Watch:
         self.database = database
         self.context = Context(database, VIEWER, client_name="test")
         self.sent: list[tuple[str, Any]] = []
-        sa.event.listen(database.engine.sync_engine, "before_cursor_execute", self._note)
+        for engine in (database.engine, database.reads):
+            sa.event.listen(engine.sync_engine, "before_cursor_execute", self._note)
 
     def _note(self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if statement.startswith(("WITH", "SELECT", "INSERT", "UPDATE", "DELETE")):
