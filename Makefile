@@ -36,6 +36,7 @@ lock: $(READY)  ## Renew the pinned versions in constraints.txt and constraints-
 
 $(READY): pyproject.toml constraints-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Kundeport needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	@echo "Setting up .venv: this takes a minute the first time."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r constraints-dev.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .

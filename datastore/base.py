@@ -27,7 +27,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from datastore.text import sort_key
+from datastore.text import stored_key
 from datastore.viewer import Viewer
 
 NAMES = {
@@ -104,12 +104,12 @@ def letters(enum: type[Enum], name: str) -> SqlEnum:
 def sort_key_of(source: str, length: int) -> Mapped[str]:
     """A column with the Norwegian sort key of the text column `source`, kept up to date on every insert and change.
 
-    It is never null (a missing text has the empty key), so row comparisons in page statements need no NULL case.
+    It is never null (a missing text has the greatest key), so row comparisons in page statements need no NULL case.
     """
 
     def on_insert(context: DefaultExecutionContext) -> str:
         parameters: Mapping[str, Any] = context.get_current_parameters()  # type: ignore[no-untyped-call]
-        return sort_key(parameters.get(source) or "")
+        return stored_key(parameters.get(source))
 
     return mapped_column(KeyText(2 * length), default=on_insert, info={"sort_key_of": source})
 
@@ -169,4 +169,4 @@ def refresh_sort_keys(mapper: Mapper[Any], connection: Any, row: Any) -> None:
     """Sort keys follow their text when an entity changes; `sort_key_of` covers inserts."""
     for column in mapper.columns:
         if source := column.info.get("sort_key_of"):
-            setattr(row, column.key, sort_key(getattr(row, source) or ""))
+            setattr(row, column.key, stored_key(getattr(row, source)))

@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, aliased, declared_attr, mapped_column
 
 from datastore.base import Base, BigKey, KeyText, broad, letters, sort_key_of
+from datastore.text import LAST
 from datastore.viewer import Viewer
 
 
@@ -143,7 +144,7 @@ def survivors(viewer: Viewer, key: Any, condition: ColumnElement[bool]) -> Selec
     )
 
 
-EMAIL_SORT = func.coalesce(Customer.__table__.c.email_key, literal_column("'\U0010ffff'"), type_=KeyText())
+EMAIL_SORT = func.coalesce(Customer.__table__.c.email_key, literal_column(f"'{LAST}'"), type_=KeyText())
 """Sorts by email, a missing one after all others; the literal is the greatest text there is."""
 BIRTH_SORT = func.coalesce(Customer.__table__.c.date_of_birth, literal_column("'9999-12-31'"), type_=Date())
 """Sorts by birth date, a missing one after all others."""

@@ -3,6 +3,9 @@
 from itertools import groupby
 from unicodedata import category, combining, normalize
 
+LAST = "\U0010ffff"
+"""The greatest text there is: what is missing is sorted after everything else."""
+
 FOLDED_SEQUENCES = {
     "a\u0308": "{",  # ä with æ
     "e\u0328": "{",  # ę with æ, as CLDR says
@@ -52,6 +55,11 @@ def sort_key(text: str) -> str:
     return key[: 2 * len(text)].rstrip()  # only a row of ligatures such as ffi is ever cut
 
 
+def stored_key(text: str | None) -> str:
+    """The sort key to store for `text`: that of `sort_key`, or `LAST` for a text that is missing or has none."""
+    return sort_key(text or "") or LAST
+
+
 def email_key(email: str) -> str:
     """The form in which emails are compared (C05): trimmed, NFC, without case. Never raises.
 
@@ -66,7 +74,7 @@ def prefix_bounds(key: str) -> tuple[str, str]:
 
     An empty key bounds all keys: refuse it before a prefix search. Never raises.
     """
-    return key, key + "\U0010ffff"
+    return key, key + LAST
 
 
 def _decomposed(text: str) -> str:

@@ -47,7 +47,7 @@ def serve(demo: bool, host: str, port: int, workers: int) -> None:
     shown_host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104
     click.echo(f"Kundeport: GraphiQL at http://{shown_host}:{port}/  API at http://{shown_host}:{port}/graphql")
     config = uvicorn.Config(
-        "gateway.app:create_app",
+        "gateway.app:create_worker",
         factory=True,
         host=host,
         port=port,

@@ -19,6 +19,7 @@ SILENCED = {
     "uvicorn.access": logging.CRITICAL + 1,
     "strawberry.execution": logging.CRITICAL + 1,
     "httpx": logging.WARNING,
+    "alembic": logging.WARNING,
 }
 
 

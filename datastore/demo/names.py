@@ -7,7 +7,7 @@ from mimesis import Gender, Person
 from mimesis.locales import Locale
 
 from datastore.demo.draw import Draw
-from datastore.text import sort_key
+from datastore.text import stored_key
 
 _DRAWS = 3000
 
@@ -115,6 +115,6 @@ def in_address(name: str) -> str:
 
 
 @lru_cache(maxsize=65536)
-def name_key(name: str) -> str:
-    """`sort_key`, remembered: the same names and streets come again and again."""
-    return sort_key(name)
+def name_key(name: str | None) -> str:
+    """`stored_key`, remembered: the same names and streets come again and again."""
+    return stored_key(name)

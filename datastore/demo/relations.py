@@ -117,7 +117,7 @@ def _postal_address(draw: Draw, profile: Profile, kind: AddressType) -> Row:
         "customer_id": profile.id,
         "type_of_address": kind,
         "address_line1": line1,
-        "address_line1_key": name_key(line1 or ""),
+        "address_line1_key": name_key(line1),
         "address_line2": f"c/o {profile.row['surname'] or 'Resepsjonen'}" if draw.chance(0.05) else None,
         "post_code": post_code,
         "town": town,

@@ -21,7 +21,7 @@ from datastore.customer import AddressType, CustomerStatus, ProfileType
 from datastore.demo.draw import Draw
 from datastore.demo.numbers import DEFAULT_SEED, customer_number, ecard, ecard_number_16digits
 from datastore.demo.relations import Row
-from datastore.text import email_key, sort_key
+from datastore.text import email_key, stored_key
 
 ECARDS = (("16160", "0691250417"), ("16160", "0693363471"))
 
@@ -106,9 +106,9 @@ def _customer(key: int, number: int, uuid: str, **values: Any) -> Row:
         "merged_into_id": None,
         "parent_id": None,
         "surname": None,
-        "surname_key": sort_key(values.get("surname", "")),
+        "surname_key": stored_key(values.get("surname")),
         "first_name": None,
-        "first_name_key": sort_key(values.get("first_name", "")),
+        "first_name_key": stored_key(values.get("first_name")),
         "date_of_birth": None,
         "date_of_death": None,
         "nationality": None,
@@ -200,7 +200,7 @@ def _address(
         "customer_id": key,
         "type_of_address": kind,
         "address_line1": line1,
-        "address_line1_key": sort_key(line1),
+        "address_line1_key": stored_key(line1),
         "address_line2": line2,
         "post_code": post_code,
         "town": town,

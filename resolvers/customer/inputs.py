@@ -88,8 +88,10 @@ class CustomerFilterInput:
 @strawberry.enum(description="What customers can be sorted by.")
 class CustomerOrderField(Enum):
     CUSTOMER_NUMBER = strawberry.enum_value("customer_number", description="By customer number.")
-    FIRST_NAME = strawberry.enum_value("first_name", description="By first name, in Norwegian order.")
-    SURNAME = strawberry.enum_value("surname", description="By surname, in Norwegian order.")
+    FIRST_NAME = strawberry.enum_value(
+        "first_name", description="By first name, in Norwegian order; those without come last."
+    )
+    SURNAME = strawberry.enum_value("surname", description="By surname, in Norwegian order; those without come last.")
     EMAIL = strawberry.enum_value("email", description="By email; those without come last.")
     DATE_OF_BIRTH = strawberry.enum_value("date_of_birth", description="By date of birth; those without come last.")
     ORGANISATION_ID = strawberry.enum_value("organisation_id", description="By organisation.")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import strawberry
 from sqlalchemy import update
+from sqlalchemy.exc import StatementError
 from strawberry.types.base import get_object_definition
 
 from datastore import customer as stored
@@ -357,6 +358,16 @@ class TestTexts:
                 }
             ],
         }
+
+    async def test_time_is_kept_in_utc_to_the_millisecond_and_needs_a_zone(self, database: Database) -> None:
+        given = datetime(2026, 7, 1, 0, 30, 0, 999_999, tzinfo=OSLO_SUMMER)
+
+        kari = await a_customer(database, email_verified_at=given)
+
+        assert kari.email_verified_at == datetime(2026, 6, 30, 22, 30, 0, 999_000, tzinfo=UTC)
+        assert kari.email_verified_at.tzinfo is UTC
+        with pytest.raises(StatementError, match="a time without a zone cannot be stored"):
+            await a_customer(database, email_verified_at=given.replace(tzinfo=None))
 
     async def test_internal_ids_beyond_32_bits_are_shown(self, database: Database) -> None:
         parent = await a_customer(database, id=2**40)
