@@ -46,12 +46,13 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_template(postgres_url: str) -> str:
+def postgres_template(postgres_url: str) -> Iterator[str]:
     """Name of a migrated PostgreSQL database, to be copied."""
     name = f"{TEMPLATE}_{uuid.uuid4().hex[:12]}"
     asyncio.run(execute(postgres_url, f"CREATE DATABASE {name}"))
     asyncio.run(migrated(database_url(postgres_url, name)))
-    return name
+    yield name
+    asyncio.run(execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 @pytest.fixture(params=DIALECTS)

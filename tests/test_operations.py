@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -42,10 +43,12 @@ def on_sqlite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -
 
 
 @pytest.fixture(scope="module")
-def on_postgresql(postgres_url: str, postgres_template: str) -> Answers:
+def on_postgresql(postgres_url: str, postgres_template: str) -> Iterator[Answers]:
     """The answers of all operations on PostgreSQL."""
-    asyncio.run(execute(postgres_url, f"CREATE DATABASE operations TEMPLATE {postgres_template}"))
-    return asyncio.run(answers(database_url(postgres_url, "operations")))
+    name = f"{postgres_template}_operations"
+    asyncio.run(execute(postgres_url, f"CREATE DATABASE {name} TEMPLATE {postgres_template}"))
+    yield asyncio.run(answers(database_url(postgres_url, name)))
+    asyncio.run(execute(postgres_url, f"DROP DATABASE {name} WITH (FORCE)"))
 
 
 async def answers(url: str) -> Answers:
