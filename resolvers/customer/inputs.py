@@ -109,8 +109,8 @@ class CustomerOrder:
     direction: SortDirection | None = strawberry.field(default=SortDirection.ASC, description="Direction of sorting.")
 
 
-@strawberry.input(description="A postal address of a customer that is created or updated.")
-class PostalAddressInput:
+@strawberry.input(description="What every postal address input has.")
+class AddressFields:
     type_of_address: AddressType = strawberry.field(description="What the address is for.")
     post_code: str = strawberry.field(description="Post code; exactly 4 digits in Norway.")
     town: str = strawberry.field(description="Post town.")
@@ -118,6 +118,10 @@ class PostalAddressInput:
     address_line1: Maybe[str | None] = strawberry.field(description="Address line 1.")
     address_line2: Maybe[str | None] = strawberry.field(description="Address line 2, often c/o.")
     verified_at: Maybe[datetime | None] = strawberry.field(description="When the address was verified.")
+
+
+@strawberry.input(description="A postal address of a customer that is created or updated.")
+class PostalAddressInput(AddressFields):
     id: ID | None = strawberry.field(
         default=None, description="The address to update, in updateCustomer only; without it the address is new."
     )
@@ -229,28 +233,14 @@ class RestoreCustomerInput:
 
 
 @strawberry.input(description="A new postal address of a customer.")
-class CreatePostalAddressInput:
+class CreatePostalAddressInput(AddressFields):
     customer_number: Long = strawberry.field(description=CUSTOMER_NUMBER)
-    type_of_address: AddressType = strawberry.field(description="What the address is for.")
-    post_code: str = strawberry.field(description="Post code; exactly 4 digits in Norway.")
-    town: str = strawberry.field(description="Post town.")
-    country_code: str = strawberry.field(description="Country, ISO 3166-1 alpha-3.")
-    address_line1: str | None = strawberry.field(default=None, description="Address line 1.")
-    address_line2: str | None = strawberry.field(default=None, description="Address line 2, often c/o.")
-    verified_at: datetime | None = strawberry.field(default=None, description="When the address was verified.")
 
 
 @strawberry.input(description="Changes to a postal address. A field that is absent stays; null clears it.")
-class UpdatePostalAddressInput:
+class UpdatePostalAddressInput(AddressFields):
     customer_number: Long = strawberry.field(description=CUSTOMER_NUMBER)
     postal_address_id: ID = strawberry.field(description="The address to change.")
-    type_of_address: AddressType = strawberry.field(description="What the address is for.")
-    post_code: str = strawberry.field(description="Post code; exactly 4 digits in Norway.")
-    town: str = strawberry.field(description="Post town.")
-    country_code: str = strawberry.field(description="Country, ISO 3166-1 alpha-3.")
-    address_line1: Maybe[str | None] = strawberry.field(description="Address line 1.")
-    address_line2: Maybe[str | None] = strawberry.field(description="Address line 2, often c/o.")
-    verified_at: Maybe[datetime | None] = strawberry.field(description="When the address was verified.")
     expected_version: int | None = strawberry.field(default=None, description=EXPECTED_VERSION)
 
 
