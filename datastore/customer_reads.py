@@ -73,39 +73,35 @@ def starts_with(key: Any, prefix: str) -> ColumnElement[bool]:
     return condition
 
 
-def with_address(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return Customer.id.in_(select(PostalAddress.customer_id).where(condition))
-
-
-def with_ticket(condition: ColumnElement[bool]) -> ColumnElement[bool]:
-    return Customer.id.in_(select(PersonnelTicketBearer.customer_id).where(condition))
-
-
-CRITERIA: dict[str, Callable[[Any], Any]] = {
-    "first_name_key": lambda key: starts_with(Customer.first_name_key, key),
-    "surname_key": lambda key: starts_with(Customer.surname_key, key),
-    "email_key": lambda key: Customer.email_key == key,
-    "country_code": lambda code: Customer.country_code == code,
-    "telephone_number_no_country_code": lambda number: Customer.telephone_number_no_country_code == number,
-    "telephone_number": lambda number: Customer.telephone_number == number,
-    "landline_number": lambda number: Customer.landline_number == number,
-    "date_of_birth": lambda day: Customer.date_of_birth == day,
-    "vipps_id": lambda vipps_id: Customer.vipps_id == vipps_id,
-    "invoice_organisation_id": lambda number: Customer.invoice_organisation_id == number,
-    "postal_address_key": lambda key: with_address(starts_with(PostalAddress.address_line1_key, key)),
-    "post_code": lambda code: with_address(PostalAddress.post_code == code),
-    "ticket_right_owner": lambda owner: with_ticket(PersonnelTicketBearer.ticket_right_owner == owner),
-    "ticket_right_bearer": lambda bearer: with_ticket(PersonnelTicketBearer.ticket_right_bearer == bearer),
+CRITERIA: dict[str, tuple[type[Customer | OwnedByCustomer], Callable[[Any], Any]]] = {
+    "first_name_key": (Customer, lambda key: starts_with(Customer.first_name_key, key)),
+    "surname_key": (Customer, lambda key: starts_with(Customer.surname_key, key)),
+    "email_key": (Customer, lambda key: Customer.email_key == key),
+    "country_code": (Customer, lambda code: Customer.country_code == code),
+    "telephone_number_no_country_code": (Customer, lambda text: Customer.telephone_number_no_country_code == text),
+    "telephone_number": (Customer, lambda text: Customer.telephone_number == text),
+    "landline_number": (Customer, lambda text: Customer.landline_number == text),
+    "date_of_birth": (Customer, lambda day: Customer.date_of_birth == day),
+    "vipps_id": (Customer, lambda vipps_id: Customer.vipps_id == vipps_id),
+    "invoice_organisation_id": (Customer, lambda text: Customer.invoice_organisation_id == text),
+    "postal_address_key": (PostalAddress, lambda key: starts_with(PostalAddress.address_line1_key, key)),
+    "post_code": (PostalAddress, lambda code: PostalAddress.post_code == code),
+    "ticket_right_owner": (PersonnelTicketBearer, lambda text: PersonnelTicketBearer.ticket_right_owner == text),
+    "ticket_right_bearer": (PersonnelTicketBearer, lambda text: PersonnelTicketBearer.ticket_right_bearer == text),
 }
-"""Criterion -> the condition that its value stands for."""
+"""Criterion -> the row it is about, and the condition on it that a value stands for."""
 
 
 def search_statement(viewer: Viewer, search: CustomerSearch) -> Select[Any]:
     """Select the customers of one organisation that fit the search. Merged profiles are left out: their survivor
-    stands for them."""
+    stands for them. Criteria about addresses must all hold for one address, and so for tickets."""
     conditions = [broad(Customer.organisation_id == search.organisation_id), Customer.merged_into_id.is_(None)]
-    given = ((condition, getattr(search, name)) for name, condition in CRITERIA.items())
-    conditions += [condition(value) for condition, value in given if value is not None]
+    given: dict[Any, list[Any]] = {}
+    for name, (row, condition) in CRITERIA.items():
+        if (value := getattr(search, name)) is not None:
+            given.setdefault(row, []).append(condition(value))
+    conditions += given.pop(Customer, [])
+    conditions += [Customer.id.in_(select(row.customer_id).where(*met)) for row, met in given.items()]
     if not search.include_temporary:
         conditions.append(Customer.profile_type != ProfileType.TEMPORARY)
     if not search.include_deleted:

@@ -107,6 +107,15 @@ async def surnames(database: Database, **criteria: Any) -> list[str | None]:
 
 @pytest.mark.rule("C48")
 class TestCriteria:
+    async def test_street_and_post_code_must_be_of_one_address(self, database: Database) -> None:
+        kari, per = await a_customer(database), await a_customer(database)
+        await an_address(database, kari, address_line1="Storgata 1", post_code="5003")
+        await an_address(database, per, address_line1="Storgata 1", post_code="0155")
+        await an_address(database, per, address_line1="Kaigaten 2", post_code="5003")
+
+        assert await found(database, postalAddress="Storgata", postCode="5003") == [kari.customer_number]
+        assert await found(database, postCode="5003") == [kari.customer_number, per.customer_number]
+
     @pytest.mark.parametrize(
         ("criteria", "fitting", "other"),
         [
