@@ -56,7 +56,7 @@ class Database:
 
     def _options(self, pool_size: int) -> dict[str, Any]:
         factory = {"factory": SqliteConnection} if self.dialect == "sqlite" else {}
-        return {"hide_parameters": True, "pool_size": pool_size, "max_overflow": pool_size, "connect_args": factory}
+        return {"hide_parameters": True, "pool_size": pool_size, "max_overflow": 0, "connect_args": factory}
 
     async def fetch(self, statement: Executable, parameters: Any = None) -> Sequence[Row[Any]]:
         """All rows of one statement, read outside of any transaction on a connection held only that long."""

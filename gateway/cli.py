@@ -3,19 +3,23 @@
 import asyncio
 import os
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import click
 import uvicorn
-from graphql import build_schema, find_breaking_changes
+from graphql import GraphQLError, build_schema, find_breaking_changes
 from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from datastore import migrate
 from datastore.customer import Customer
 from datastore.database import Database
 from datastore.demo.load import AlreadyLoaded, load
+from gateway.app import NotMigrated, at_newest_revision
 from gateway.lifecycle import serve_until_stopped
 from gateway.settings import DEMO_DATABASE_URL, Settings
 from schema.root import schema as graph
@@ -42,10 +46,12 @@ def serve(demo: bool, host: str, port: int, workers: int) -> None:
     if demo:
         os.environ.setdefault("KUNDEPORT_DATABASE_URL", DEMO_DATABASE_URL)
     settings = settings_or_exit()
-    if demo or is_new_file(settings.database_url):
-        asyncio.run(prepare(settings, DEMO_CUSTOMERS if demo else 0))
+    is_to_be_made = demo or is_new_file(settings.database_url)
+    run(settings, prepare(settings, DEMO_CUSTOMERS if demo else 0) if is_to_be_made else check(settings))
     shown_host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104
-    click.echo(f"Kundeport: GraphiQL at http://{shown_host}:{port}/  API at http://{shown_host}:{port}/graphql")
+    click.echo(
+        f"Starting Kundeport: GraphiQL at http://{shown_host}:{port}/  API at http://{shown_host}:{port}/graphql"
+    )
     config = uvicorn.Config(
         "gateway.app:create_worker",
         factory=True,
@@ -68,13 +74,15 @@ def serve(demo: bool, host: str, port: int, workers: int) -> None:
 @click.option("--seed", default=1, show_default=True, type=int, help="The same seed makes the same customers.")
 def demo(customers: int, seed: int) -> None:
     """Fill the configured database with demo data."""
-    asyncio.run(fill(settings_or_exit(), customers, seed))
+    settings = settings_or_exit()
+    run(settings, fill(settings, customers, seed))
 
 
 @main.command(name="migrate")
 def migrate_command() -> None:
     """Bring the configured database to the newest revision."""
-    asyncio.run(prepare(settings_or_exit(), 0))
+    settings = settings_or_exit()
+    run(settings, prepare(settings, 0))
     click.echo(f"The database is at revision {migrate.newest_revision()}.")
 
 
@@ -87,7 +95,11 @@ def schema_command(old: Path | None) -> None:
     if old is None:
         click.echo(graph.as_str())
         return
-    before, now = (build_schema(text, assume_valid=True) for text in (old.read_text(), graph.as_str()))
+    try:
+        before = build_schema(old.read_text("utf-8"), assume_valid=True)
+    except (GraphQLError, ValueError) as error:
+        raise click.ClickException(f"{old} is not a GraphQL schema: {error}") from None
+    now = build_schema(graph.as_str(), assume_valid=True)
     breaking = find_breaking_changes(before, now)
     for change in breaking:
         click.echo(f"{change.type.name}: {change.description}")
@@ -103,6 +115,29 @@ def settings_or_exit() -> Settings:
     except ValidationError as error:
         wrong = (f"KUNDEPORT_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
         raise click.UsageError("\n".join(wrong)) from None
+
+
+def run(settings: Settings, work: Coroutine[Any, Any, None]) -> None:
+    """Run work on the database; if that does not answer, end the command with a line that says which and why."""
+    file = Path(make_url(settings.database_url).database or "")
+    if settings.database_url.startswith("sqlite") and not file.parent.is_dir():
+        work.close()
+        raise click.ClickException(f"{settings.database_url}: there is no folder {file.parent}")
+    try:
+        asyncio.run(work)
+    except (SQLAlchemyError, OSError, NotMigrated) as error:
+        url = make_url(settings.database_url).render_as_string(hide_password=True)
+        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise click.ClickException(f"{url}: {reason}") from None
+
+
+async def check(settings: Settings) -> None:
+    """Raises `NotMigrated` unless the database is at the newest revision."""
+    database = Database(settings.database_url)
+    try:
+        await at_newest_revision(database)
+    finally:
+        await database.close()
 
 
 async def prepare(settings: Settings, demo_customers: int) -> None:

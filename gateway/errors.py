@@ -13,6 +13,8 @@ from typing import Any
 
 import structlog
 from graphql import GraphQLError
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from strawberry.exceptions import StrawberryInputCoercionError as InputCoercionError
 
 from gateway.correlation import correlation_id
@@ -29,7 +31,6 @@ REASON = re.compile(
     r"|Expected value of non-null type '[^']+' not to be None"
     r"|Expected value of type '[^']+' (?:to be an object|to include required field '[^']+')"
     r"|Expected value of type '[^']+' not to include unknown field '\w{1,100}'"
-    r"|Expected value of type '[^']+', found null"
     r"|Expected value of type '[^']+'"
     r"|Expected variable '\$\w+' provided to [^:]*(?:to provide a runtime value|not to be None)"
     r"|Within OneOf Input Object type '[^']+', exactly one field must be specified"
@@ -125,6 +126,8 @@ def _entry(error: GraphQLError, has_run: bool) -> dict[str, Any]:
         # Some arguments made from variables are checked only when their field runs.
         return error_entry(ErrorCode.VALUE_INVALID, _without_value(error.message), locations=locations, path=path)
     logger.error("unexpected_error", path=path, exc_info=cause or error)
+    if isinstance(cause, OperationalError | InterfaceError | PoolTimeoutError | ConnectionError):
+        return error_entry(ErrorCode.UNAVAILABLE, locations=locations, path=path)
     return error_entry(ErrorCode.INTERNAL, "Internal error", locations=locations, path=path)
 
 
@@ -151,6 +154,8 @@ def _without_literal(message: str) -> str:
 
 def _without_value(message: str) -> str:
     """A sentence about a rejected value, without the value: its place and graphql-core's reason, if that is known."""
+    if ", found null" in message:  # Strawberry's, which names the type by its repr and not the field
+        return "A value may not be null; leave the field out instead."
     if not (sentence := ABOUT_VARIABLE.match(message) or ABOUT_ARGUMENT.match(message)):
         known = REASON.match(message) or ABOUT_ALL.match(message)
         return f"{known[0]}." if known else ""  # then the catalogue's sentence is used

@@ -102,4 +102,7 @@ def serve_until_stopped(config: uvicorn.Config) -> None:
         if not server.started:
             sys.exit(STARTUP_FAILURE)
     else:
-        Multiprocess(config, sockets=[config.bind_socket()]).run()
+        supervisor = Multiprocess(config, sockets=[config.bind_socket()])
+        supervisor.run()
+        if any(process.exitcode == STARTUP_FAILURE for process in supervisor.processes):
+            sys.exit(STARTUP_FAILURE)

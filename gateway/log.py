@@ -14,12 +14,14 @@ DATABASE_PACKAGES = frozenset({"sqlalchemy", "asyncpg", "sqlite3", "aiosqlite"})
 LONGEST_CHAIN = 10
 LONGEST_MESSAGE = 500
 
-# uvicorn.access prints query strings, strawberry.execution prints rejected variable values, httpx prints whole URLs.
+# At DEBUG the drivers print statements with their parameters. uvicorn.access prints query strings,
+# strawberry.execution prints rejected variable values, httpx prints whole URLs.
 SILENCED = {
     "uvicorn.access": logging.CRITICAL + 1,
     "strawberry.execution": logging.CRITICAL + 1,
     "httpx": logging.WARNING,
     "alembic": logging.WARNING,
+    **dict.fromkeys(["sqlalchemy", "aiosqlite", "asyncpg", "asyncio"], logging.WARNING),
 }
 
 

@@ -3,11 +3,14 @@
 from dataclasses import fields
 from typing import Literal
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from gateway.limits import Limits
 
+DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///kundeport.db"
 DEMO_DATABASE_URL = "sqlite+aiosqlite:///kundeport-demo.db"
 
@@ -21,11 +24,29 @@ class Settings(BaseSettings):
         default=DEFAULT_DATABASE_URL,
         description="SQLAlchemy URL of the database: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://USER@HOST/NAME`.",
     )
-    database_pool_size: int = Field(default=10, ge=1, le=500, description="Database connections kept open, per worker.")
+
+    @field_validator("database_url")
+    @classmethod
+    def has_a_known_driver(cls, url: str) -> str:
+        """Raises ValueError, without the URL, which may hold a password."""
+        try:
+            driver = make_url(url).drivername
+        except (ArgumentError, ValueError):
+            raise ValueError("this is not a database URL") from None
+        if driver not in DRIVERS:
+            raise ValueError(f"the URL must begin with {' or '.join(f'{known}://' for known in DRIVERS)}")
+        return url
+
+    database_pool_size: int = Field(
+        default=10,
+        ge=1,
+        le=500,
+        description="Most connections for reading, and as many for writing, per worker.",
+    )
     secret_key: SecretStr | None = Field(
         default=None,
         min_length=16,
-        description="Signs page cursors; by default a random key that is kept in the database.",
+        description="Signs cursors and recognises repeated requests; by default a random key kept in the database.",
     )
     organisation_id: int = Field(default=1, description="Organisation whose customers are served.")
     internal: bool = Field(

@@ -15,6 +15,8 @@ from resolvers.errors import ErrorCode, Refused, UserError, refuse
 
 Format = Callable[[str], str]
 NOTHING: Set[str] = frozenset()
+SECRET = frozenset({"password", "new_password", "old_password"})
+"""Input fields that are never stored, answered or compared."""
 
 
 def given_fields(given: object) -> Iterator[tuple[str, str, Any]]:
@@ -31,12 +33,16 @@ def given_fields(given: object) -> Iterator[tuple[str, str, Any]]:
 
 
 def plain(given: object) -> Any:
-    """An input value as JSON-like values, with exactly what was given: equal inputs are equal."""
+    """An input value as JSON-like values, with exactly what was given: equal inputs are equal.
+
+    Of a secret field it has only that it was given: a hash of the input is stored, and a password could be guessed
+    from it much faster than from the password's own hash.
+    """
     if isinstance(given, list):
         return [plain(each) for each in given]
     if get_object_definition(given) is None:
         return given.name if isinstance(given, Enum) else given
-    return {name: plain(value) for name, _, value in given_fields(given)}
+    return {name: name if name in SECRET else plain(value) for name, _, value in given_fields(given)}
 
 
 def graphql_name(field: Any) -> str:

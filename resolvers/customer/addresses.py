@@ -65,9 +65,17 @@ def checked_addresses(
 ) -> Sequence[tuple[str | None, dict[str, Any]]]:
     """`(id, values)` of the addresses in the input of a customer; what is wrong with any goes to `problems`, below
     `postalAddresses` and its position."""
-    addresses = []
+    addresses: list[tuple[str | None, dict[str, Any]]] = []
+    if len(given or []) > MOST_ADDRESSES:
+        problems.add(ErrorCode.TOO_MANY_POSTAL_ADDRESSES, "postalAddresses")
+        return addresses
+    named: set[str] = set()
     for position, address in enumerate(given or []):
         with problems.at("postalAddresses", str(position)):
+            if address.id is not None:
+                if address.id in named:
+                    raise refuse(ErrorCode.VALUE_INVALID, "id", rejected=[address.id])
+                named.add(address.id)
             addresses.append((address.id, address_values(address)))
     return addresses
 

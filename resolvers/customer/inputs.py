@@ -171,7 +171,7 @@ class CreateCustomerInput:
     )
 
 
-@strawberry.input(description="Changes to a customer. A field that is absent stays; null clears it.")
+@strawberry.input(description="Changes to a customer. An optional field that is absent stays; null clears it.")
 class UpdateCustomerInput:
     customer_number: Long = strawberry.field(description=CUSTOMER_NUMBER)
     first_name: str = strawberry.field(description="First and middle name.")
@@ -237,7 +237,7 @@ class CreatePostalAddressInput(AddressFields):
     customer_number: Long = strawberry.field(description=CUSTOMER_NUMBER)
 
 
-@strawberry.input(description="Changes to a postal address. A field that is absent stays; null clears it.")
+@strawberry.input(description="Changes to a postal address. An optional field that is absent stays; null clears it.")
 class UpdatePostalAddressInput(AddressFields):
     customer_number: Long = strawberry.field(description=CUSTOMER_NUMBER)
     postal_address_id: ID = strawberry.field(description="The address to change.")

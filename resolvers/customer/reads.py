@@ -22,6 +22,7 @@ from resolvers.paging import paged, window
 from resolvers.scalars import Long
 
 MOST_KEYS = 1000
+LONGEST_CRITERION = 100
 TOLD_OF_THE_DELETED = frozenset(
     {"customer_number", "uuid", "organisation_id", "profile_type", "status", "version", "created_at", "changed_at"}
 )
@@ -157,20 +158,20 @@ def search_of(context: Context, given: CustomerFilterInput) -> CustomerSearch:
 
     search = CustomerSearch(
         organisation_id=organisation,
-        first_name_key=read("firstName", name_key, given.first_name),
-        surname_key=read("surname", name_key, given.surname),
-        email_key=read("email", email_key, given.email),
+        first_name_key=read("firstName", needed(sort_key), given.first_name),
+        surname_key=read("surname", needed(sort_key), given.surname),
+        email_key=read("email", needed(email_key), given.email),
         country_code=code,
         telephone_number_no_country_code=number,
         telephone_number=None if number else read("telephoneNumber", formats.legacy_phone, given.telephone_number),
         landline_number=read("landlineNumber", formats.landline, given.landline_number),
         date_of_birth=given.date_of_birth,
-        vipps_id=given.vipps_id,
-        invoice_organisation_id=given.invoice_organisation_id,
-        postal_address_key=read("postalAddress", name_key, given.postal_address),
-        post_code=given.post_code,
-        ticket_right_owner=given.ticket_right_owner,
-        ticket_right_bearer=given.ticket_right_bearer,
+        vipps_id=read("vippsId", needed(trimmed), given.vipps_id),
+        invoice_organisation_id=read("invoiceOrganisationId", needed(trimmed), given.invoice_organisation_id),
+        postal_address_key=read("postalAddress", needed(sort_key), given.postal_address),
+        post_code=read("postCode", needed(trimmed), given.post_code),
+        ticket_right_owner=read("ticketRightOwner", needed(trimmed), given.ticket_right_owner),
+        ticket_right_bearer=read("ticketRightBearer", needed(trimmed), given.ticket_right_bearer),
         include_temporary=bool(given.include_temporary),
         include_deleted=bool(given.include_deleted),
     )
@@ -178,12 +179,20 @@ def search_of(context: Context, given: CustomerFilterInput) -> CustomerSearch:
     return search
 
 
-def name_key(text: str) -> str:
-    """The sort key to search by. Raises `Refused`: REQUIRED where nothing in the text is a letter or digit."""
-    key = sort_key(text)
-    if not key:
-        raise refuse(ErrorCode.REQUIRED, rejected=[text])
-    return key
+def trimmed(text: str) -> str:
+    return formats.clean(text, LONGEST_CRITERION)
+
+
+def needed(form: Format) -> Format:
+    """The format, refusing a text of which nothing is left to search by (REQUIRED): it would find everybody."""
+
+    def read(text: str) -> str:
+        key = form(text)
+        if not key:
+            raise refuse(ErrorCode.REQUIRED, rejected=[text])
+        return key
+
+    return read
 
 
 def username(customer: stored.Customer) -> str | None:

@@ -241,11 +241,16 @@ class TestCriteria:
             for blank in ("", "  ", "-", ".,;!?", "'", "%", "\N{ZERO WIDTH SPACE}"):
                 assert await refusal(database, SEARCH, filter={name: blank}) is ErrorCode.REQUIRED, (name, blank)
 
-    async def test_empty_text_equals_nothing_stored(self, database: Database) -> None:
-        await an_address(database, await a_customer(database))
-
+    async def test_blank_text_is_no_criterion(self, database: Database) -> None:
         for name in ("email", "vippsId", "invoiceOrganisationId", "postCode", "ticketRightOwner", "ticketRightBearer"):
-            assert await found(database, VIEWER, None, **{name: ""}) == [], name
+            for blank in ("", "  "):
+                assert await refusal(database, SEARCH, filter={name: blank}) is ErrorCode.REQUIRED, (name, blank)
+
+    async def test_a_text_to_search_by_is_trimmed(self, database: Database) -> None:
+        kari = await a_customer(database, email="kari@example.no")
+        await an_address(database, kari, post_code="5003")
+
+        assert await found(database, postCode=" 5003 ", email=" Kari@example.no ") == [kari.customer_number]
 
     async def test_missing_value_is_not_found_by_the_value_that_it_sorts_as(self, database: Database) -> None:
         await a_customer(database, email=None, date_of_birth=None)

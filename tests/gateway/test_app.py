@@ -5,6 +5,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from datastore.database import Database
 from gateway import app as gateway_app
@@ -92,3 +93,32 @@ def test_a_server_without_demo_sets_up_a_new_file_and_ends_cleanly(tmp_path: Pat
         server.process.send_signal(signal.SIGTERM)
         output = server.process.communicate(timeout=30)[0].decode()
     assert server.process.returncode == 0, output
+
+
+async def test_not_even_the_finest_log_has_a_value_of_a_statement(url: str, capfd: pytest.CaptureFixture[str]) -> None:
+    settings = Settings(database_url=url, log_level="DEBUG", log_format="json")
+    async with gateway_client(settings) as client:
+        query = {"query": '{ customers(filter: { email: "kari.hemmelig@example.no" }) { totalItems } }'}
+        assert (await client.post("/graphql", json=query)).json()["data"] == {"customers": {"totalItems": 0}}
+        assert (await client.get("/customers/kari.hemmelig@example.no")).status_code == 404
+    log = capfd.readouterr().err
+    assert '"event": "request"' in log
+    assert "hemmelig" not in log
+
+
+def test_workers_that_cannot_start_end_the_server_with_an_error(tmp_path: Path) -> None:
+    environment = {"KUNDEPORT_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/new.db", "KUNDEPORT_SECRET_KEY": "x" * 16}
+    server = serving(environment, "--workers", "2", "--host", "256.0.0.1")
+    server.process.communicate(timeout=60)
+    assert server.process.returncode not in (0, None)
+
+
+async def test_a_database_that_is_locked_is_answered_as_unavailable(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail(*_: object) -> None:
+        raise OperationalError("SELECT", None, Exception("database is locked"))
+
+    monkeypatch.setattr(Database, "fetch", fail)
+    async with gateway_client(Settings(database_url=url)) as client:
+        query = {"query": "{ customer(by: { customerNumber: 1 }) { surname } }"}
+        (error,) = (await client.post("/graphql", json=query)).json()["errors"]
+    assert (error["extensions"]["errorCode"], error["extensions"]["status"]) == ("UNAVAILABLE", 503)

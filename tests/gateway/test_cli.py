@@ -83,3 +83,39 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, run: Run) -> 
     result = run("migrate")
     assert result.exit_code == 2
     assert "KUNDEPORT_LOG_LEVEL" in result.output
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("foo", "this is not a database URL"),
+        ("postgresql://u:hemmelig@localhost/k", "must begin with sqlite+aiosqlite:// or postgresql+asyncpg://"),
+        ("postgresql+asyncpg://u:hemmelig@127.0.0.1:1/k", "Connect call failed"),
+        ("sqlite+aiosqlite:////no/such/folder/k.db", "there is no folder /no/such/folder"),
+    ],
+)
+@pytest.mark.parametrize("command", ["migrate", "serve", "demo"])
+def test_a_database_that_does_not_answer_is_named_without_its_password(
+    command: str, url: str, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", url)
+    result = CliRunner().invoke(main, [command])
+    assert result.exit_code in (1, 2)
+    assert said in result.output
+    assert "Traceback" not in result.output
+    assert "hemmelig" not in result.output
+
+
+def test_serve_refuses_an_older_database_with_the_command_to_run(tmp_path: Path, run: "Run") -> None:
+    (tmp_path / "cli.db").touch()
+    result = run("serve")
+    assert result.exit_code == 1
+    assert "Run: kundeport migrate" in result.output
+
+
+def test_schema_check_says_that_a_file_is_no_schema(run: "Run", tmp_path: Path) -> None:
+    old = tmp_path / "old.graphql"
+    old.write_text("not a schema {")
+    result = run("schema", "--check", str(old))
+    assert result.exit_code == 1
+    assert "is not a GraphQL schema" in result.output

@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gateway import log
-from gateway.correlation import CorrelationMiddleware, correlation_id
+from gateway.correlation import CorrelationMiddleware, correlation_id, logged_path
 
 SECRET = "hunter2"
 
@@ -96,11 +96,15 @@ async def test_the_access_line_tells_the_request_without_its_query_string(lines:
     assert SECRET not in lines.getvalue()
 
 
-async def test_a_path_cannot_forge_a_log_line_and_is_cut(lines: io.StringIO) -> None:
-    await send("/show%0Aforged%1b[31m")
-    assert records(lines)[-1]["path"] == "/show?forged?[31m"
-    await send("/show" + "x" * 1000)
-    assert len(records(lines)[-1]["path"]) == 200
+async def test_a_path_that_is_not_found_is_not_logged(lines: io.StringIO) -> None:
+    await send(f"/customers/{SECRET}")
+    assert records(lines)[-1]["path"] == "?"
+    assert SECRET not in lines.getvalue()
+
+
+def test_a_path_cannot_forge_a_log_line_and_is_cut() -> None:
+    assert logged_path("/show\nforged\x1b[31m", 200) == "/show?forged?[31m"
+    assert logged_path("/show" + "x" * 1000, 200) == "/show" + "x" * 195
 
 
 @pytest.mark.parametrize(

@@ -249,7 +249,7 @@ async def test_a_null_for_a_field_that_may_only_be_left_out_is_an_invalid_value(
     query = "query ($c: Credentials!) { logIn(credentials: $c) }"
     (error,) = await errors_of(client, query, c={"name": "a", "nick": None})
     assert (error["message"], error["extensions"]["errorCode"]) == (
-        "Expected value of type 'str', found null.",
+        "A value may not be null; leave the field out instead.",
         "VALUE_INVALID",
     )
 
