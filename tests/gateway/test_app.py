@@ -1,18 +1,22 @@
 """The application as a whole: its pages, its headers, its start and its end."""
 
+import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 from sqlalchemy.exc import OperationalError
+from uvicorn.config import STARTUP_FAILURE
 
 from datastore.database import Database
 from gateway import app as gateway_app
 from gateway.app import NotMigrated
 from gateway.settings import Settings
 from tests.gateway.client import gateway_client
-from tests.gateway.conftest import serving
+from tests.gateway.conftest import ROOT, serving
 
 HELLO = {"query": "{ errorMessages { errorCode } }"}
 
@@ -106,11 +110,19 @@ async def test_not_even_the_finest_log_has_a_value_of_a_statement(url: str, capf
     assert "hemmelig" not in log
 
 
+SERVE_TWO = """
+import uvicorn
+from gateway.lifecycle import serve_until_stopped
+serve_until_stopped(uvicorn.Config("gateway.app:create_app", factory=True, port=0, workers=2, log_config=None))
+"""
+
+
 def test_workers_that_cannot_start_end_the_server_with_an_error(tmp_path: Path) -> None:
-    environment = {"KUNDEPORT_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/new.db", "KUNDEPORT_SECRET_KEY": "x" * 16}
-    server = serving(environment, "--workers", "2", "--host", "256.0.0.1")
-    server.process.communicate(timeout=60)
-    assert server.process.returncode not in (0, None)
+    environment = os.environ | {"KUNDEPORT_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/not-migrated.db"}
+    command = [sys.executable, "-c", SERVE_TWO]
+    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert "NotMigrated" in ended.stderr
+    assert ended.returncode == STARTUP_FAILURE
 
 
 async def test_a_database_that_is_locked_is_answered_as_unavailable(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
