@@ -22,12 +22,14 @@ check: $(READY)  ## Formatting, lint, types and layers.
 
 bench: $(READY)  ## Times the documents of benchmarks/ on both databases.
 	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.admission
 
 explorer: $(READY)  ## Build GraphiQL, if its sources changed.
 	$(BIN)/python explorer/build.py
 
-schema: $(READY)  ## Renew the snapshot schema/schema.graphql.
+schema: $(READY)  ## Renew the snapshots schema/schema.graphql and schema/permissions.tsv.
 	$(BIN)/kundeport schema > schema/schema.graphql
+	$(BIN)/kundeport schema --permissions > schema/permissions.tsv
 
 lock: $(READY)  ## Renew the pinned versions in constraints.txt and constraints-dev.txt.
 	$(BIN)/pip install --quiet uv

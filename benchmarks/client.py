@@ -50,12 +50,13 @@ class Client:
         self.writer.close()
 
 
-def graphql_request(document: str, variables: dict[str, object]) -> bytes:
-    """The POST request that runs a document."""
+def graphql_request(document: str, variables: dict[str, object], token: str) -> bytes:
+    """The POST request that runs a document for the caller with the token."""
     body = orjson.dumps({"query": document, "variables": variables})
     head = (
         "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Accept: application/graphql-response+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"Accept: application/graphql-response+json\r\nContent-Length: {len(body)}\r\n"
+        f"Authorization: Bearer {token}\r\nET-Client-Name: kundeport-bench\r\n\r\n"
     )
     return head.encode() + body
 

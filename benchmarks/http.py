@@ -25,7 +25,7 @@ import orjson
 import psutil
 
 from benchmarks.client import Client, WrongAnswer, data_of, graphql_request
-from benchmarks.servers import ROOT, Gateway, NoGateway, fill, postgresql, postgresql_database, sqlite_database
+from benchmarks.servers import ROOT, Gateway, NoGateway, fill, postgresql, postgresql_database, sqlite_database, token
 
 DOCUMENTS = Path(__file__).parent / "documents"
 RESULTS = Path(__file__).parent / "results" / "http.json"
@@ -44,7 +44,7 @@ class Benchmark:
 
     @property
     def request(self) -> bytes:
-        return graphql_request((DOCUMENTS / f"{self.document}.graphql").read_text("utf-8"), self.variables)
+        return graphql_request((DOCUMENTS / f"{self.document}.graphql").read_text("utf-8"), self.variables, token())
 
 
 BENCHMARKS = [

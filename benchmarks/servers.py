@@ -1,6 +1,7 @@
 """What is measured, as it runs in production: a database of demo customers, and a gateway process over it."""
 
 import asyncio
+import json
 import os
 import socket
 import subprocess
@@ -16,10 +17,23 @@ from pathlib import Path
 
 import asyncpg
 import psutil
+from joserfc import jwt
+from joserfc.jwk import OKPKey
 from sqlalchemy.engine import make_url
+
+from datastore.sealing import new_key
+from datastore.viewer import GRANTABLE, TenantKind
+from gateway.identity.issuer import Claims
 
 ROOT = Path(__file__).parent.parent
 KUNDEPORT = [sys.executable, "-m", "gateway.cli"]
+ISSUER = "https://benchmarks.invalid"
+AUDIENCE = "kundeport"
+ALGORITHM = "Ed25519"
+CLAIMS = Claims()
+SIGNING_KEY = OKPKey.generate_key("Ed25519", {"kid": "benchmarks"})
+ENCRYPTION_KEYS = new_key("benchmarks")
+TOKEN_SECONDS = 6 * 60 * 60
 READY_SECONDS = 60
 STOP_SECONDS = 20
 
@@ -80,10 +94,45 @@ def postgresql(url: str, statement: str) -> object:
     return asyncio.run(run())
 
 
+def settings(database_url: str) -> dict[str, str]:
+    """The gateway's settings: one trusted issuer, a key of this run, and points that nobody can use up."""
+    issuer = {
+        "issuer": ISSUER,
+        "audience": AUDIENCE,
+        "tenant": TenantKind.PARTNER.value,
+        "algorithms": [ALGORITHM],
+        "jwks": {"keys": [SIGNING_KEY.as_dict(private=False)]},
+    }
+    return {
+        "KUNDEPORT_DATABASE_URL": database_url,
+        "KUNDEPORT_LOG_LEVEL": "WARNING",
+        "KUNDEPORT_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
+        "KUNDEPORT_ISSUERS": json.dumps([issuer]),
+        "KUNDEPORT_RATE_POINTS": str(10**9),
+        "KUNDEPORT_RATE_POINTS_PER_SECOND": str(10**15),
+    }
+
+
+def token() -> str:
+    """A token of a partner, organisation 1, with every permission, for longer than a run takes."""
+    now = int(time.time())
+    claims = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "benchmarks",
+        "iat": now,
+        "exp": now + TOKEN_SECONDS,
+        CLAIMS.organisation_id: 1,
+        CLAIMS.permissions: sorted(permission.value for permission in GRANTABLE),
+    }
+    header = {"alg": ALGORITHM, "typ": "JWT", "kid": SIGNING_KEY.kid}
+    return jwt.encode(header, claims, SIGNING_KEY, algorithms=[ALGORITHM])
+
+
 def fill(database_url: str, customers: int) -> None:
     """Write demo customers into an empty database; `kundeport demo` shows its progress on standard error."""
     command = [*KUNDEPORT, "demo", "--customers", str(customers)]
-    environment = os.environ | {"KUNDEPORT_DATABASE_URL": database_url}
+    environment = os.environ | settings(database_url)
     # Detached, here and below: Ctrl-C reaches the benchmark alone, which then stops what it started.
     subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=True, start_new_session=True)
 
@@ -96,12 +145,11 @@ class Gateway:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
-        settings = {"KUNDEPORT_DATABASE_URL": database_url, "KUNDEPORT_LOG_LEVEL": "WARNING"}
         with log.open("wb") as output:
             self.process = psutil.Popen(
                 [*KUNDEPORT, "serve", "--workers", "1", "--port", str(self.port)],
                 cwd=ROOT,
-                env=os.environ | settings,
+                env=os.environ | settings(database_url),
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

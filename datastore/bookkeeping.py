@@ -1,4 +1,4 @@
-"""The gateway's own rows: events on their way out, idempotency records, the secret it signs cursors with."""
+"""The gateway's own rows: events on their way out, idempotency records, heads of audit chains, secrets."""
 
 from datetime import datetime
 from enum import Enum
@@ -62,6 +62,16 @@ class IdempotencyRecord(Base):
     created_at: Mapped[datetime] = mapped_column(index=True)
 
     __table_args__ = (UniqueConstraint("organisation_id", "key"),)
+
+
+class AuditChain(Base):
+    """The head of an organisation's audit chain: how many entries it has, and the seal of the last one."""
+
+    __tablename__ = "audit_chain"
+
+    organisation_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    number: Mapped[int] = mapped_column(BigInteger)
+    mac: Mapped[str] = mapped_column(String(64))
 
 
 class GatewaySecret(Base):

@@ -8,7 +8,6 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
-    CheckConstraint,
     ColumnElement,
     Date,
     ForeignKey,
@@ -17,6 +16,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    and_,
     func,
     literal_column,
     select,
@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, aliased, declared_attr, mapped_column
 
 from datastore.base import Base, BigKey, KeyText, broad, letters, sort_key_of
+from datastore.sealing import SEALED
 from datastore.text import LAST
 from datastore.viewer import Viewer
 
@@ -92,7 +93,7 @@ class Customer(Changes, Base):
     language_preference: Mapped[str | None] = mapped_column(String(10), default="NO")
 
     email: Mapped[str | None] = mapped_column(String(80))
-    email_key: Mapped[str | None] = mapped_column(KeyText(160), index=True)
+    email_key: Mapped[str | None] = mapped_column(KeyText(160), index=True, info={"is_derived": True})
     email_old: Mapped[str | None] = mapped_column(String(80))
     email_verified_at: Mapped[datetime | None]
     country_code: Mapped[str | None] = mapped_column(String(4))
@@ -104,7 +105,7 @@ class Customer(Changes, Base):
     vipps_id: Mapped[str | None] = mapped_column(String(100), index=True)
     invoice_organisation_id: Mapped[str | None] = mapped_column(String(9), index=True)
     customer_account_id: Mapped[str | None] = mapped_column(String(60))
-    password_hash: Mapped[str | None] = mapped_column(String(200))
+    password_hash: Mapped[str | None] = mapped_column(String(200), info={"is_secret": True})
     last_sign_in_at: Mapped[datetime | None]
     last_sign_in_from: Mapped[str | None] = mapped_column(String(100))
     expiration_date: Mapped[date | None] = mapped_column(Date, index=True)
@@ -118,6 +119,9 @@ class Customer(Changes, Base):
 
     @classmethod
     def visible_to(cls, viewer: Viewer) -> ColumnElement[bool]:
+        """Internal callers see all customers, clients those of their organisation (T04), users themselves (T05)."""
+        if viewer.is_user:
+            return and_(broad(cls.organisation_id == viewer.organisation_id), cls.id.in_(sorted(viewer.customer_ids)))
         return true() if viewer.is_internal else broad(cls.organisation_id == viewer.organisation_id)
 
     @classmethod
@@ -324,11 +328,9 @@ class Note(OwnedByCustomer, Changes, Base):
     __tablename__ = "note"
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    text: Mapped[str] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(Text, info={SEALED: True})
     created_by: Mapped[str] = mapped_column(String(100))
     changed_by: Mapped[str] = mapped_column(String(100))
-
-    __table_args__ = (CheckConstraint("length(text) <= 10000", name="text_length"),)
 
 
 class PersonnelTicketBearer(OwnedByCustomer, Changes, Base):

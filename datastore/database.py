@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from datastore.base import Base
+from datastore.sealing import Keyring
 
 WRITES = "kundeport_writes"
 BUSY_MILLISECONDS = 15_000
@@ -33,12 +34,14 @@ class Database:
     """One database, given by a SQLAlchemy URL (`sqlite+aiosqlite:///file.db` or `postgresql+asyncpg://...`).
 
     Statement parameters never appear in logs or in error texts. `cursor_key` signs page cursors; it is read from the
-    database at the first page, so that all processes over one database accept each other's cursors.
+    database at the first page, so that all processes over one database accept each other's cursors. `keys` seal what is
+    sensitive; without any, nothing can be sealed, opened or changed.
     """
 
-    def __init__(self, url: str, pool_size: int = 10) -> None:
+    def __init__(self, url: str, pool_size: int = 10, keys: Keyring | None = None) -> None:
         self.dialect = make_url(url).get_backend_name()
         self.cursor_key: bytes | None = None
+        self.keys = keys or Keyring()
         self.engine = create_async_engine(url, **self._options(pool_size))
         self.writes = self.engine.execution_options(**{WRITES: True})
         # Reads have connections of their own: they are never in a transaction, so there is nothing to begin, to end or

@@ -1,28 +1,32 @@
 """Pages of long lists: each page starts where the last one ended, at a key, never at an offset.
 
-A cursor holds the sort values of one row. It is signed together with the query it belongs to (field, filter, order,
-organisation), so a cursor that was changed, or that comes from another query, is refused.
+A cursor holds the sort values of one row. It is sealed together with the query it belongs to (field, filter, order,
+organisation), so it tells nothing, and one that was changed, or that comes from another query, is refused.
 """
 
 import asyncio
 import base64
-import hashlib
-import hmac
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
+from functools import cache
 from typing import Any, Generic, TypeVar
 
 import orjson
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from sqlalchemy import ColumnElement, Date, Select, func, literal, select, tuple_
+from sqlalchemy.types import TypeEngine
 
-from datastore.base import Base
+from datastore.base import Base, UtcDateTime
 from datastore.bookkeeping import GatewaySecret
 from datastore.database import Database
 from datastore.reading import columns, records
 
 R = TypeVar("R", bound=Base)
-MAC_BYTES = 16
+V = TypeVar("V")
 
 
 class InvalidCursor(ValueError):
@@ -96,71 +100,104 @@ async def page(
     `query` is anything JSON can hold that identifies the query; a cursor is good for exactly that query and order.
     Raises `InvalidCursor`.
     """
-    key = await cursor_key(database)
-    context = orjson.dumps([query, [str(by) for by in order.by], order.descending], default=str)
+    cursors = Cursors(await cursor_key(database), query, order)
     backwards = window.first is None
-    descending = order.descending != backwards
-    wanted = statement.add_columns(*order.by)
     given = window.before if backwards else window.after
-    if given is not None:
-        values = open_cursor(key, context, given, order)
-        here, there = tuple_(*order.by), tuple_(*values)
-        wanted = wanted.where(here < there if descending else here > there)
-    wanted = wanted.order_by(*(by.desc() if descending else by.asc() for by in order.by)).limit(window.size + 1)
+    after = None if given is None else cursors.open(given)
+    wanted = page_statement(statement, order, backwards, after, window.size + 1)
 
     found = list(await database.fetch(wanted))
-    more = len(found) > window.size
-    found = found[: window.size]
-    if backwards:
-        found.reverse()
     width = len(columns(row))
+    shown, more = cut(found, window)
     edges = [
-        Edge(sign_cursor(key, context, values[width:]), record)
-        for values, record in zip(found, records(row, found), strict=True)
+        Edge(cursors.make(values[width:]), record) for values, record in zip(shown, records(row, shown), strict=True)
     ]
-    info = PageInfo(
-        has_next_page=given is not None if backwards else more,
-        has_previous_page=more if backwards else given is not None,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
-    )
+    info = page_info(window, more, edges[0].cursor if edges else None, edges[-1].cursor if edges else None)
 
     async def count() -> int:
-        (row_count,) = await database.fetch(select(func.count()).select_from(statement.order_by(None).subquery()))
+        (row_count,) = await database.fetch(count_statement(statement))
         return int(row_count[0])
 
     return Page(edges, info, window.size, count)
 
 
-def sign_cursor(key: bytes, context: bytes, values: Sequence[Any]) -> str:
-    return _signed(key, context, orjson.dumps(list(values)))
+def page_statement(
+    statement: Select[Any], order: Order, backwards: bool, after: Sequence[Any] | None, limit: Any
+) -> Select[Any]:
+    """The rows of a page, its sort values after the columns: those beyond the place `after`, `limit` at most. They come
+    in the order of the list, or backwards."""
+    descending = order.descending != backwards
+    wanted = statement.add_columns(*(by.label(f"sort{place}") for place, by in enumerate(order.by)))
+    if after is not None:
+        here, there = tuple_(*order.by), tuple_(*after, types=[by.type for by in order.by])
+        wanted = wanted.where(here < there if descending else here > there)
+    return wanted.order_by(*(by.desc() if descending else by.asc() for by in order.by)).limit(limit)
 
 
-def open_cursor(key: bytes, context: bytes, cursor: str, order: Order) -> list[Any]:
-    """The sort values in a cursor that `sign_cursor` made for the same query. Raises `InvalidCursor`."""
-    try:
-        payload = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)[MAC_BYTES:]
-        if not hmac.compare_digest(cursor, _signed(key, context, payload)):
-            raise InvalidCursor
-        values: list[Any] = orjson.loads(payload)
-    except ValueError:
-        raise InvalidCursor from None
-    return [
-        _day(date.fromisoformat(value)) if isinstance(by.type, Date) else value
-        for by, value in zip(order.by, values, strict=True)
-    ]
+def count_statement(statement: Select[Any]) -> Select[Any]:
+    """How many rows a list has."""
+    return select(func.count()).select_from(statement.order_by(None).subquery())
+
+
+def cut(found: Sequence[V], window: Window) -> tuple[Sequence[V], bool]:
+    """The rows of a page in the order of the list, of one row more than it has, and whether there was that one."""
+    shown = found[: window.size]
+    return shown if window.first is not None else shown[::-1], len(found) > window.size
+
+
+def page_info(window: Window, more: bool, start_cursor: str | None, end_cursor: str | None) -> PageInfo:
+    backwards = window.first is None
+    given = window.before if backwards else window.after
+    return PageInfo(
+        has_next_page=given is not None if backwards else more,
+        has_previous_page=more if backwards else given is not None,
+        start_cursor=start_cursor,
+        end_cursor=end_cursor,
+    )
+
+
+class Cursors:
+    """Makes and opens the cursors of one query. They are encrypted: sort values may be what the caller may not read."""
+
+    def __init__(self, key: bytes, query: Any, order: Order) -> None:
+        self._query = orjson.dumps([query, [str(by) for by in order.by], order.descending], default=str)
+        self._cipher = cipher(key)
+        self._order = order
+
+    def make(self, values: Sequence[Any]) -> str:
+        """The cursor of the row with these sort values; always the same for the same query."""
+        sealed = self._cipher.encrypt(orjson.dumps(list(values)), [self._query])
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def open(self, cursor: str) -> list[Any]:
+        """The sort values in a cursor of the same query. Raises `InvalidCursor`."""
+        try:
+            sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+            values: list[Any] = orjson.loads(self._cipher.decrypt(sealed, [self._query]))
+        except (ValueError, InvalidTag):
+            raise InvalidCursor from None
+        if self.make(values) != cursor:
+            raise InvalidCursor  # base64 has more than one way to write some bytes
+        return [_read(by.type, value) for by, value in zip(self._order.by, values, strict=True)]
+
+
+@cache
+def cipher(key: bytes) -> AESSIV:
+    """AES-SIV: without a nonce, so that equal places have equal cursors."""
+    return AESSIV(HKDF(SHA256(), 64, salt=None, info=b"kundeport cursor").derive(key))
+
+
+def _read(kind: TypeEngine[Any], value: Any) -> Any:
+    """A sort value of a type, from JSON."""
+    if isinstance(kind, UtcDateTime):
+        return datetime.fromisoformat(value)
+    return _day(date.fromisoformat(value)) if isinstance(kind, Date) else value
 
 
 def _day(day: date) -> Any:
     """The day as a value to compare with. The last one is written into the statement, because asyncpg takes it, as a
     parameter, for `infinity`."""
     return literal(day, Date(), literal_execute=True) if day == date.max else day
-
-
-def _signed(key: bytes, context: bytes, payload: bytes) -> str:
-    message = len(context).to_bytes(8, "big") + context + payload
-    mac = hmac.new(key, message, hashlib.sha256).digest()[:MAC_BYTES]
-    return base64.urlsafe_b64encode(mac + payload).decode().rstrip("=")
 
 
 async def cursor_key(database: Database) -> bytes:

@@ -10,10 +10,12 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, func, select
 
+import datastore.audit
 import datastore.bookkeeping
 import datastore.customer  # noqa: F401
 from datastore.base import Base
 from datastore.database import WRITES, Database
+from datastore.sealing import Keyring
 
 LOCK = 0x6B756E6465
 """Key of the advisory lock under which PostgreSQL is migrated: any number, the same in every process."""
@@ -22,11 +24,12 @@ METADATA = Base.metadata
 """The tables of all rows: every module with rows is imported above."""
 
 
-def configuration(connection: Connection | None = None) -> Config:
-    """Alembic's configuration, without an ini file."""
+def configuration(connection: Connection | None = None, keys: Keyring | None = None) -> Config:
+    """Alembic's configuration, without an ini file. `keys` are for migrations that seal."""
     config = Config()
     config.set_main_option("script_location", str(resources.files("datastore") / "migrations"))
     config.attributes["connection"] = connection
+    config.attributes["keys"] = keys
     return config
 
 
@@ -73,7 +76,7 @@ async def run(database: Database, act: Callable[[Config], Any]) -> None:
             async with connection.begin():
                 if not is_sqlite:
                     await connection.execute(select(func.pg_advisory_xact_lock(LOCK)))
-                await connection.run_sync(lambda sync: act(configuration(sync)))
+                await connection.run_sync(lambda sync: act(configuration(sync, database.keys)))
                 if is_sqlite and (broken := (await connection.exec_driver_sql("PRAGMA foreign_key_check")).all()):
                     raise RuntimeError(f"the migration breaks foreign keys: {sorted({row[0] for row in broken})}")
         finally:

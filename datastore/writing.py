@@ -70,16 +70,21 @@ class KeyReused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Idempotent:
-    """One use of an idempotency key. The key is the organisation's own: others cannot meet it."""
+    """One use of an idempotency key. The key is the caller's own: others cannot meet it."""
 
     key: str
     input_hash: str
 
     @classmethod
-    def of(cls, key: str, mutation: str, given: Mapping[str, Any], secret: bytes) -> "Idempotent":
-        """`given` is the mutation's input as JSON-like values; only a keyed hash of it is kept."""
-        text = json.dumps([mutation, given], sort_keys=True, default=str)  # escapes lone surrogates
-        return cls(key, hmac.new(secret, text.encode(), hashlib.sha256).hexdigest())
+    def of(cls, key: str, mutation: str, given: Mapping[str, Any], viewer: Viewer, secret: bytes) -> "Idempotent":
+        """`given` is the mutation's input as JSON-like values. Only keyed hashes are kept: of the input, and of the
+        caller with the key."""
+        # json escapes lone surrogates.
+        caller, act = (
+            json.dumps(text, sort_keys=True, default=str)
+            for text in ([viewer.issuer, viewer.subject, viewer.customer_number, key], [mutation, given])
+        )
+        return cls(_hash(secret, caller), _hash(secret, act))
 
     async def record(self, write: Write) -> IdempotencyRecord:
         """The record of the key's first use; if this is the first, a new one without result. Raises `KeyReused`.
@@ -97,6 +102,10 @@ class Idempotent:
         elif not hmac.compare_digest(record.input_hash, self.input_hash):
             raise KeyReused
         return record
+
+
+def _hash(secret: bytes, text: str) -> str:
+    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
 
 
 async def remember(write: Write, record: IdempotencyRecord, answered: Mapping[str, Any]) -> None:
@@ -120,4 +129,4 @@ async def _revive(write: Write, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     row = next(mapper.class_ for mapper in Base.registry.mappers if mapper.class_.__tablename__ == value["table"])
-    return await write.session.get(row, value["key"])
+    return await write.session.scalar(select(row).where(row.visible_to(write.viewer), key_of(row) == value["key"]))

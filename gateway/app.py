@@ -18,10 +18,17 @@ from datastore import migrate
 from datastore.database import Database
 from datastore.viewer import Viewer
 from gateway import log
-from gateway.correlation import CorrelationMiddleware, client_name, correlation_id
+from gateway.correlation import CorrelationMiddleware, access_reason, client_name, correlation_id
 from gateway.http import GraphQLEndpoint
+from gateway.identity.demo import demo_issuers, demo_key, demo_routes
+from gateway.identity.identity import Identity
+from gateway.identity.tokens import Tokens
 from gateway.lifecycle import draining_on_stop, health_routes
+from gateway.permissions import Guard
+from gateway.rate import Rate
 from gateway.settings import Settings
+from gateway.transport import SecurityHeaders, allowing_origins
+from gateway.trusted import read_trusted
 from resolvers import formats
 from resolvers.context import Context
 from schema.root import schema
@@ -63,44 +70,77 @@ class ExplorerFiles(StaticFiles):
 def create_app(settings: Settings | None = None) -> ASGIApp:
     """The gateway as an ASGI application; settings come from the environment if not given.
 
-    Its start fails with `NotMigrated` unless the database is at the newest revision.
+    Raises ValueError where a setting is missing that it cannot do without. Its start fails with `NotMigrated` unless
+    the database is at the newest revision.
     """
     settings = settings or Settings()
+    settings.check_can_serve()
     log.configure(json=writes_json(settings), level=settings.log_level)
-    database = Database(settings.database_url, settings.database_pool_size)
-    if settings.secret_key:
-        database.cursor_key = settings.secret_key.get_secret_value().encode()
-    viewer = Viewer(settings.organisation_id, settings.internal)
+    database = settings.database()
+    rate = Rate(
+        settings.rate_points,
+        settings.rate_points_per_second,
+        settings.rate_unidentified_percent,
+        settings.redis_url.get_secret_value() if settings.redis_url else None,
+        secret=settings.shared_secret,
+    )
+    known: list[Identity] = []
 
-    def make_context(request: Request) -> Context:
-        return Context(database, viewer, correlation_id(), client_name(request.headers) or "")
+    async def identify(authorization: list[str]) -> Viewer:
+        return await known[0].viewer(authorization)
+
+    def make_context(request: Request, viewer: Viewer) -> Context:
+        name, reason = client_name(request.headers) or "", access_reason(request.headers)
+        return Context(database, viewer, correlation_id(), name, reason)
 
     async def database_answers() -> bool:
         return bool(await database.fetch(text("SELECT 1")))
 
     @asynccontextmanager
-    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        issuers = list(settings.issuers)
         try:
             await at_newest_revision(database)
+            if settings.demo:
+                key = await demo_key(database, create=True)
+                issuers += demo_issuers(key)
+                app.router.routes.extend(demo_routes(key))
+            tokens = Tokens(issuers, clock_skew=settings.clock_skew)
+            known.append(Identity(tokens, database))
             formats.language("NOB")  # reads its table now, not in the first request that needs it
-            with draining_on_stop(settings.drain_seconds):
-                yield
+            try:
+                with draining_on_stop(settings.drain_seconds):
+                    yield
+            finally:
+                await tokens.close()
         finally:
+            await rate.close()
             await database.close()
 
     endpoint = GraphQLEndpoint(
         schema,
         make_context,
+        identify=identify,
+        guard=Guard(schema._schema, settings.introspection or ("everyone" if settings.demo else "signed-in")),
+        rate=rate,
         limits=settings.limits,
         execution_timeout=settings.execution_timeout,
+        client_timeout=settings.client_timeout,
+        client_name_required=settings.client_name_required,
+        trusted=read_trusted(settings.trusted_documents, schema, settings.limits)
+        if settings.trusted_documents
+        else None,
     )
     routes = [
         Route("/", explorer_page),
         Mount("/static", ExplorerFiles(directory=STATIC, check_dir=False)),
-        Route("/graphql", endpoint),
+        Route("/graphql", allowing_origins(endpoint, settings.cors_origins)),
         *health_routes(database_answers),
     ]
-    return CorrelationMiddleware(Starlette(routes=routes, lifespan=lifespan))
+    app = Starlette(routes=routes, lifespan=lifespan)
+    # Starlette's `middleware=` would be inside of its own answer to an unhandled exception.
+    app.middleware_stack = SecurityHeaders(app.build_middleware_stack())
+    return CorrelationMiddleware(app)
 
 
 def create_worker() -> ASGIApp:

@@ -1,27 +1,30 @@
 """The command `kundeport`."""
 
-import asyncio
+import json
 import os
 import sys
-from collections.abc import Coroutine
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import click
 import uvicorn
 from graphql import GraphQLError, build_schema, find_breaking_changes
-from pydantic import ValidationError
 from sqlalchemy import select
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import SQLAlchemyError
 
 from datastore import migrate
 from datastore.customer import Customer
-from datastore.database import Database
 from datastore.demo.load import AlreadyLoaded, load
-from gateway.app import NotMigrated, at_newest_revision
+from gateway.app import at_newest_revision
+from gateway.audit_cli import audit
+from gateway.command import run, settings_or_exit
+from gateway.identity.demo import ROLES, NoDemoKey, demo_key, token_for
+from gateway.keys_cli import key_command, reseal_command
 from gateway.lifecycle import serve_until_stopped
 from gateway.settings import DEMO_DATABASE_URL, Settings
+from gateway.transport import client_protocol
+from gateway.trusted import BadDocument, collect, read_trusted
+from schema.permission import permission_table
 from schema.root import schema as graph
 
 DEMO_CUSTOMERS = 2_000
@@ -44,8 +47,17 @@ def main() -> None:
 def serve(demo: bool, host: str, port: int, workers: int) -> None:
     """Serve the gateway: /graphql, GraphiQL at /, /health/live and /health/ready."""
     if demo:
+        os.environ["KUNDEPORT_DEMO"] = "true"  # the worker processes read it
         os.environ.setdefault("KUNDEPORT_DATABASE_URL", DEMO_DATABASE_URL)
     settings = settings_or_exit()
+    try:
+        settings.check_can_serve()
+        if settings.trusted_documents:
+            read_trusted(settings.trusted_documents, graph, settings.limits)
+    except ValueError as missing:
+        raise click.UsageError(str(missing)) from None
+    except BadDocument as bad:
+        raise click.ClickException(str(bad)) from None
     is_to_be_made = demo or is_new_file(settings.database_url)
     run(settings, prepare(settings, DEMO_CUSTOMERS if demo else 0) if is_to_be_made else check(settings))
     shown_host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104
@@ -59,7 +71,7 @@ def serve(demo: bool, host: str, port: int, workers: int) -> None:
         port=port,
         workers=workers,
         loop="uvloop" if sys.platform != "win32" else "auto",
-        http="httptools",
+        http=client_protocol(settings.client_timeout),
         ws="none",
         log_config=None,
         access_log=False,
@@ -86,12 +98,27 @@ def migrate_command() -> None:
     click.echo(f"The database is at revision {migrate.newest_revision()}.")
 
 
+@main.command(name="token")
+@click.option("--as", "role", required=True, type=click.Choice(list(ROLES)), help="Whom to sign in as.")
+def token_command(role: str) -> None:
+    """Print a token of the demo, valid for 24 hours; made with the key of `serve --demo`'s database."""
+    os.environ.setdefault("KUNDEPORT_DATABASE_URL", DEMO_DATABASE_URL)
+    settings = settings_or_exit()
+    if is_new_file(settings.database_url):
+        raise click.ClickException(f"{settings.database_url}: not there; start `kundeport serve --demo` first")
+    run(settings, print_token(settings, role))
+
+
 @main.command(name="schema")
 @click.option(
     "--check", "old", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="An earlier schema.graphql."
 )
-def schema_command(old: Path | None) -> None:
+@click.option("--permissions", is_flag=True, help="Print what each field needs instead.")
+def schema_command(old: Path | None, permissions: bool) -> None:
     """Print the schema; or report what breaks clients of an earlier one, and exit 1 if anything does."""
+    if permissions:
+        click.echo("\n".join(permission_table(graph._schema).lines()))
+        return
     if old is None:
         click.echo(graph.as_str())
         return
@@ -108,32 +135,38 @@ def schema_command(old: Path | None) -> None:
     click.echo("No breaking changes.")
 
 
-def settings_or_exit() -> Settings:
-    """The settings; a wrong one ends the command with the name of its variable and what is wrong, not its value."""
+@main.command(name="documents")
+@click.option("--from", "source", default="operations", show_default=True, type=click.Path(path_type=Path))
+@click.option("--to", "target", default="trusted-documents", show_default=True, type=click.Path(path_type=Path))
+@click.option("--prune", is_flag=True, help="Remove the documents from TO that FROM no longer has.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+def documents_command(source: Path, target: Path, prune: bool, as_json: bool) -> None:
+    """Collect the documents *.graphql below the folder FROM as trusted documents in the folder TO.
+
+    Prints the documentId, file and operation names of each.
+    """
     try:
-        return Settings()
-    except ValidationError as error:
-        wrong = (f"KUNDEPORT_{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors())
-        raise click.UsageError("\n".join(wrong)) from None
+        found = collect(source, target, graph, settings_or_exit().limits, prune=prune)
+    except (BadDocument, OSError) as error:
+        raise click.ClickException(str(error)) from None
+    if as_json:
+        manifest = [
+            {"documentId": each.document_id, "file": each.file, "operationNames": each.operations} for each in found
+        ]
+        click.echo(json.dumps(manifest, indent=2, ensure_ascii=False))
+        return
+    width = max(len(each.file) for each in found)
+    for each in found:
+        click.echo(f"{each.document_id}  {each.file:{width}}  {', '.join(each.operations)}")
 
 
-def run(settings: Settings, work: Coroutine[Any, Any, None]) -> None:
-    """Run work on the database; if that does not answer, end the command with a line that says which and why."""
-    file = Path(make_url(settings.database_url).database or "")
-    if settings.database_url.startswith("sqlite") and not file.parent.is_dir():
-        work.close()
-        raise click.ClickException(f"{settings.database_url}: there is no folder {file.parent}")
-    try:
-        asyncio.run(work)
-    except (SQLAlchemyError, OSError, NotMigrated) as error:
-        url = make_url(settings.database_url).render_as_string(hide_password=True)
-        reason = str(getattr(error, "orig", None) or error).splitlines()[0]
-        raise click.ClickException(f"{url}: {reason}") from None
+for command in (audit, key_command, reseal_command):
+    main.add_command(command)
 
 
 async def check(settings: Settings) -> None:
     """Raises `NotMigrated` unless the database is at the newest revision."""
-    database = Database(settings.database_url)
+    database = settings.database()
     try:
         await at_newest_revision(database)
     finally:
@@ -142,7 +175,7 @@ async def check(settings: Settings) -> None:
 
 async def prepare(settings: Settings, demo_customers: int) -> None:
     """Bring the database to the newest revision, and fill an empty one with so many demo customers."""
-    database = Database(settings.database_url)
+    database = settings.database()
     try:
         await migrate.upgrade(database)
         is_empty = not await database.fetch(select(Customer.id).limit(1))
@@ -152,8 +185,20 @@ async def prepare(settings: Settings, demo_customers: int) -> None:
         await fill(settings, demo_customers, seed=1)
 
 
+async def print_token(settings: Settings, role: str) -> None:
+    """Raises `NotMigrated`."""
+    database = settings.database()
+    try:
+        await at_newest_revision(database)
+        click.echo(token_for(role, await demo_key(database, create=False), datetime.now(UTC)))
+    except NoDemoKey as error:
+        raise click.ClickException(str(error)) from None
+    finally:
+        await database.close()
+
+
 async def fill(settings: Settings, customers: int, seed: int) -> None:
-    database = Database(settings.database_url)
+    database = settings.database()
     try:
         await migrate.upgrade(database)
         with click.progressbar(length=customers, label="Demo customers", file=sys.stderr) as bar:

@@ -10,10 +10,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from resolvers.errors import ErrorCode, refuse
+
 HEADER = "X-Correlation-Id"
 LONGEST_ID = 64
 LONGEST_CLIENT_NAME = 100
 LONGEST_PATH = 200
+SHORTEST_REASON, LONGEST_REASON = 3, 200
 ALLOWED_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 NOT_IN_CLIENT_NAME = re.compile(r"[^A-Za-z0-9æøåÆØÅ._ -]")
 NOT_IN_PATH = re.compile(r"[^!-~æøåÆØÅ]")
@@ -32,10 +35,28 @@ def client_name(headers: Headers) -> str | None:
 
     Answers None when the header is missing or nothing of it is left.
     """
-    # Starlette reads headers as Latin-1, but clients send æ, ø and å as UTF-8 too.
-    raw = headers.get("ET-Client-Name", "")[: 2 * LONGEST_CLIENT_NAME].encode("latin-1", "replace")
-    name = raw.decode("utf-8") if _is_utf8(raw) else raw.decode("latin-1")
+    name = decoded(headers.get("ET-Client-Name", "")[: 2 * LONGEST_CLIENT_NAME])
     return NOT_IN_CLIENT_NAME.sub("", name)[:LONGEST_CLIENT_NAME].strip() or None
+
+
+def access_reason(headers: Headers) -> str:
+    """Why the caller wants to see sensitive values, from X-Access-Reason; the empty text without the header.
+
+    Raises Refused: ACCESS_REASON_INVALID, unless it is 3 to 200 printable characters.
+    """
+    given = headers.getlist("X-Access-Reason")
+    if not given:
+        return ""
+    reason = decoded(given[0][: 4 * LONGEST_REASON + 1]).strip()
+    if len(given) > 1 or not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not reason.isprintable():
+        raise refuse(ErrorCode.ACCESS_REASON_INVALID)
+    return reason
+
+
+def decoded(header: str) -> str:
+    """The text of a header. Starlette reads headers as Latin-1, but clients send æ, ø and å as UTF-8 too."""
+    raw = header.encode("latin-1", "replace")
+    return raw.decode("utf-8") if _is_utf8(raw) else header
 
 
 class CorrelationMiddleware:

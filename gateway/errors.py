@@ -125,8 +125,16 @@ def _entry(error: GraphQLError, has_run: bool) -> dict[str, Any]:
     if cause is None and (ABOUT_ARGUMENT.match(error.message) or isinstance(_innermost(error), InputCoercionError)):
         # Some arguments made from variables are checked only when their field runs.
         return error_entry(ErrorCode.VALUE_INVALID, _without_value(error.message), locations=locations, path=path)
-    logger.error("unexpected_error", path=path, exc_info=cause or error)
-    if isinstance(cause, OperationalError | InterfaceError | PoolTimeoutError | ConnectionError):
+    return unexpected_entry(cause or error, locations=locations, path=path)
+
+
+def unexpected_entry(
+    error: Exception, *, locations: list[dict[str, int]] | None = None, path: list[str | int] | None = None
+) -> dict[str, Any]:
+    """The entry of an exception that nobody expected, which is logged: UNAVAILABLE if the database does not answer,
+    else INTERNAL, in no more words."""
+    logger.error("unexpected_error", path=path, exc_info=error)
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError | ConnectionError):
         return error_entry(ErrorCode.UNAVAILABLE, locations=locations, path=path)
     return error_entry(ErrorCode.INTERNAL, "Internal error", locations=locations, path=path)
 

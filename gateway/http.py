@@ -1,91 +1,120 @@
-"""GraphQL over HTTP: from an HTTP request to a checked operation, and from its result to bytes.
+"""GraphQL over HTTP: from an HTTP request to a checked operation, and from its result to an answer.
 
 Follows the GraphQL-over-HTTP specification (https://http-spec.graphql.org, edition of September 2026). Choices:
 - data with errors is 294 Partial Success as `application/graphql-response+json` and 200 as `application/json`;
 - a request or document error is 400 (the edition prefers 422 for some, its audit suite asks for 400), and as
-  `application/json` 200 once the request is well-formed;
+  `application/json` 200 once the request is well-formed; 401, 403 and 429 are shown as either type;
 - no Accept header means `application/graphql-response+json`; a client that names neither type gets `application/json`.
 """
 
 import asyncio
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl
+from collections.abc import Awaitable, Callable, Collection
+from typing import Any, NamedTuple, Protocol
 
-import orjson
 import strawberry
-import structlog
-from graphql import GraphQLError, OperationType
-from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
 from strawberry.types.execution import PreExecutionError
 
-from gateway.documents import Documents, operation_of
-from gateway.errors import error_entries, error_entry, refusal_entry
-from gateway.limits import Cost, Limits, measure
+from datastore.viewer import Viewer
+from gateway.bill import Bill
+from gateway.documents import Documents, ParsedDocument, operation_of, parse_document
+from gateway.errors import error_entries, error_entry, refusal_entry, unexpected_entry
+from gateway.limits import Limits, measure
+from gateway.rate import Caller, Rate, identified
+from gateway.request import (
+    GRAPHQL_JSON,
+    JSON,
+    Parameters,
+    RequestRefused,
+    check_content,
+    check_not_forged,
+    negotiate,
+    parameters_of,
+    read_body,
+    read_json,
+    url_parameters,
+)
+from gateway.response import respond, respond_error, respond_errors, respond_if_changed
+from gateway.spent import spent
+from gateway.trusted import Trusted
 from gateway.values import check_values
-from resolvers.errors import Category, ErrorCode, Refused
+from resolvers.errors import ErrorCode, Refused
 from schema.cost import price_list
 
-GRAPHQL_JSON = "application/graphql-response+json"
-JSON = "application/json"
 PARTIAL_SUCCESS = 294
-HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-# A browser sends none of these across sites without asking first (a preflight), so a forged GET lacks them.
-PREFLIGHT_HEADERS = ("ET-Client-Name", "X-Requested-With", "GraphQL-Require-Preflight")
-ADD_PREFLIGHT_HEADER = (
-    "A GET request needs one of the headers ET-Client-Name, X-Requested-With and GraphQL-Require-Preflight, with any"
-    " value, so that no other web page can make a browser send it. An address typed into a browser lacks them: use"
-    " GraphiQL, send a POST, or try curl -H 'ET-Client-Name: <company>-<application>' '<this address>'."
-)
-MOST_URL_PARAMETERS = 20
-
-logger = structlog.stdlib.get_logger(__name__)
 
 
-class RequestRefused(Exception):
-    """The HTTP request cannot be served: its HTTP status, error code, message and further headers."""
+class OperationContext(Protocol):
+    """What the endpoint needs of the context of an operation."""
 
-    def __init__(self, status: int, code: ErrorCode, message: str, **headers: str) -> None:
-        super().__init__(message)
-        self.status, self.code, self.message, self.headers = status, code, message, headers
+    @property
+    def masked(self) -> Collection[str]:
+        """The fields whose values the caller was not shown, as `Note.text`."""
+
+    async def finish(self) -> None:
+        """Called once the operation has run. If it raises, none of the data is answered."""
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """A well-formed GraphQL-over-HTTP request."""
+class Guard(Protocol):
+    """Decides whether a caller may run an operation."""
 
-    query: str
-    operation_name: str | None
-    variables: dict[str, Any] | None
-    extensions: dict[str, Any] | None
+    def check(
+        self, document: DocumentNode, operation: OperationDefinitionNode, variables: dict[str, Any], viewer: Viewer, /
+    ) -> None:
+        """Raises Refused if not."""
+
+
+class Admitted(NamedTuple):
+    """An operation that is to be run."""
+
+    parsed: ParsedDocument
+    operation: OperationDefinitionNode
 
 
 class GraphQLEndpoint:
-    """The ASGI application that serves a schema: `Route("/graphql", GraphQLEndpoint(schema, make_context))`.
+    """The ASGI application that serves a schema: `Route("/graphql", GraphQLEndpoint(schema, make_context, ...))`.
 
-    `make_context` makes the context of each operation; a `Refused` from it is answered with its category's status.
-    A body over the limit is answered 413; what else is over the `limits` is refused before anything runs. An operation
-    over `execution_timeout` seconds is cancelled and answered 503.
+    - `make_context` makes the context of each operation; a `Refused` from it is answered with its category's status.
+    - `identify` tells who asks, from the values of the Authorization headers, and raises `Refused` for a bad token. It
+      is asked before the body is read.
+    - `guard.check` raises `Refused` for an operation that the caller may not run; it is asked before anything runs.
+    - `rate` has the points of all callers. One whose points are used up is answered 429 before its document is parsed.
+    - A body over the limit is answered 413, one that takes longer than `client_timeout` seconds 408; what else is over
+      the `limits` is refused before anything runs. An operation over `execution_timeout` seconds is cancelled and
+      answered 503.
+    - With `client_name_required`, a caller that does not name itself in ET-Client-Name is answered 403.
+    - With `trusted`, these are the only documents that are run.
     """
 
     def __init__(
         self,
         schema: strawberry.Schema,
-        make_context: Callable[[Request], object],
+        make_context: Callable[[Request, Viewer], OperationContext],
         *,
+        identify: Callable[[list[str]], Awaitable[Viewer]],
+        guard: Guard,
+        rate: Rate,
         limits: Limits | None = None,
         execution_timeout: float = 30,
+        client_timeout: float = 15,
+        client_name_required: bool = False,
+        trusted: Trusted | None = None,
     ) -> None:
         self.schema = schema
         self.make_context = make_context
+        self.identify = identify
+        self.guard = guard
+        self.rate = rate
         self.limits = limits or Limits()
         self.execution_timeout = execution_timeout
-        self._documents = Documents(self.limits)
+        self.client_timeout = client_timeout
+        self.client_name_required = client_name_required
+        self.trusted = trusted
+        self._documents = Documents()
         self._prices = price_list(schema._schema)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -105,206 +134,111 @@ class GraphQLEndpoint:
                 raise RequestRefused(405, ErrorCode.REQUEST_MALFORMED, "Use GET or POST.", Allow="GET, POST")
             if media_type is None:
                 raise RequestRefused(406, ErrorCode.REQUEST_MALFORMED, f"The answer can be {GRAPHQL_JSON} or {JSON}.")
+            if request.method == "GET":
+                check_not_forged(request.headers)
+            else:
+                check_content(request.headers)
+            viewer = await self.identify(request.headers.getlist("authorization"))
+            bill = Bill(self.rate, self._caller(request, viewer))
             parameters = await self._read(request)
-            return await self._execute(request, parameters, media_type)
+            return await self._answer(request, viewer, bill, parameters, media_type)
         except RequestRefused as refused:
             entry = error_entry(refused.code, refused.message, http_status=refused.status)
-            return respond({"errors": [entry]}, refused.status, media_type or JSON, refused.headers)
+            return respond_error([entry], refused.status, media_type or JSON, refused.headers)
         except Refused as refused:
             entry = refusal_entry(refused)
-            return respond({"errors": [entry]}, entry["extensions"]["status"], media_type or JSON)
-        except Exception:
-            logger.exception("endpoint_failed")
-            return respond({"errors": [error_entry(ErrorCode.INTERNAL, "Internal error")]}, 500, media_type or JSON)
+        except Exception as error:  # noqa: BLE001
+            entry = unexpected_entry(error)
+        return respond_error([entry], entry["extensions"]["status"], media_type or JSON)
+
+    def _caller(self, request: Request, viewer: Viewer) -> Caller:
+        client = identified(request.headers)
+        if self.client_name_required and client is None:
+            message = ErrorCode.CLIENT_NAME_REQUIRED.value.long_english
+            raise RequestRefused(403, ErrorCode.CLIENT_NAME_REQUIRED, message)
+        if viewer.is_signed_in:
+            return Caller(f"{viewer.issuer}|{viewer.subject}", client)
+        return Caller(f"anonymous|{request.client.host if request.client else ''}", client)
 
     async def _read(self, request: Request) -> Parameters:
         if request.method == "GET":
-            check_not_forged(request.headers)
             return parameters_of(url_parameters(request.scope["query_string"]))
-        check_content(request.headers)
-        return parameters_of(read_json(await read_body(request, self.limits.body_bytes), "The body"))
+        body = await read_body(request, self.limits.body_bytes, self.client_timeout)
+        return parameters_of(read_json(body, "The body"))
 
-    async def _execute(self, request: Request, parameters: Parameters, media_type: str) -> Response:
+    async def _answer(
+        self, request: Request, viewer: Viewer, bill: Bill, parameters: Parameters, media_type: str
+    ) -> Response:
+        context = self.make_context(request, viewer)
         try:
-            operation_type, cost = self._examine(parameters)
+            parsed, operation = await self._admit(request, viewer, bill, parameters)
         except GraphQLError as error:
             return respond_errors(error_entries([error], has_run=False), media_type)
         except Refused as refused:
             return respond_errors([refusal_entry(refused)], media_type)
-        if operation_type is OperationType.MUTATION and request.method == "GET":
-            raise RequestRefused(
-                405, ErrorCode.REQUEST_MALFORMED, "A mutation must be sent as a POST request.", Allow="POST"
-            )
-        context = self.make_context(request)
         try:
             async with asyncio.timeout(self.execution_timeout):
                 result = await self.schema.execute(
-                    parameters.query,
+                    parsed.text,
                     variable_values=parameters.variables,
                     context_value=context,
                     operation_name=parameters.operation_name,
                     operation_extensions=parameters.extensions,
                 )
+                await context.finish()
         except TimeoutError:
             message = f"The operation took longer than {self.execution_timeout:g} seconds and was stopped."
             raise RequestRefused(503, ErrorCode.UNAVAILABLE, message) from None
         errors = result.errors or []
-        has_run = not isinstance(result, PreExecutionError)
-        entries = error_entries(errors, has_run=has_run)
+        entries = error_entries(errors, has_run=not isinstance(result, PreExecutionError))
         if result.data is None and not any(error.path for error in errors):
+            await bill.settle_refused()
             return respond_errors(entries, media_type)
+        plan = parsed.plan(self._prices, operation)
+        if not self.trusted:
+            self._documents.keep(parsed)
+        cost = await bill.settle(None if result.data is None else spent(plan, result.data))
         body: dict[str, Any] = {"data": result.data}
         if entries:
             body["errors"] = entries
-        body["extensions"] = {
-            **(result.extensions or {}),
-            "cost": {"requested": cost.requested, "budget": self.limits.cost},
-        }
+        body["extensions"] = {**(result.extensions or {}), "cost": cost}
+        if context.masked:
+            body["extensions"]["masked"] = sorted(context.masked)
+        if request.method == "GET" and self.trusted and parameters.document_id is not None and not entries:
+            return respond_if_changed(body, media_type, request.headers.getlist("if-none-match"))
         return respond(body, PARTIAL_SUCCESS if entries and media_type == GRAPHQL_JSON else 200, media_type)
 
-    def _examine(self, parameters: Parameters) -> tuple[OperationType, Cost]:
-        """The type of the operation to run, and what it asks for. Raises GraphQLError, or Refused for what is over the
-        limits and for a text or number that is not let in."""
-        document = self._documents.read(parameters.query)
-        operation = operation_of(document, parameters.operation_name)
-        if operation.operation is OperationType.SUBSCRIPTION:
-            raise GraphQLError("Subscriptions are not served.")
-        check_values(parameters.variables, self.limits)
-        cost = measure(self._prices, document, operation, parameters.variables or {}, self.limits)
-        self._documents.keep(parameters.query, document)
-        return operation.operation, cost
+    async def _admit(self, request: Request, viewer: Viewer, bill: Bill, parameters: Parameters) -> Admitted:
+        """The operation to run, paid for. Raises GraphQLError, Refused or RequestRefused.
 
+        A document is parsed for the toll alone, so that one whose points are used up cannot make the gateway work; one
+        that is known needs no parsing, and its caller is asked for points once.
+        """
+        try:
+            parsed = self._find(parameters)
+            if parsed is None:
+                await bill.pay_toll()
+                parsed = parse_document(parameters.query or "", self.limits)
+            operation = operation_of(parsed.document, parameters.operation_name)
+            if operation.operation is OperationType.SUBSCRIPTION:
+                raise GraphQLError("Subscriptions are not served.")
+            if operation.operation is OperationType.MUTATION and request.method == "GET":
+                message = "A mutation must be sent as a POST request."
+                raise RequestRefused(405, ErrorCode.REQUEST_MALFORMED, message, Allow="POST")
+            variables = parameters.variables or {}
+            check_values(variables, self.limits)
+            cost = measure(self._prices, parsed.document, operation, variables, self.limits)
+            self.guard.check(parsed.document, operation, variables, viewer)
+        except (GraphQLError, Refused, RequestRefused):
+            await bill.pay_toll()
+            raise
+        await bill.reserve(cost.requested)
+        return Admitted(parsed, operation)
 
-def negotiate(accept: list[str]) -> str | None:
-    """The media type to answer with, of the values of a request's Accept headers; None when none is acceptable."""
-    qualities: dict[str, float] = {}
-    for item in ",".join(accept).split(","):
-        name, settings = _media_type(item)
-        if name and _is_utf8(settings):
-            qualities[name] = max(qualities.get(name, 0), _quality(settings.get("q", "1")))
-    if not qualities:
-        return GRAPHQL_JSON
-    wildcard = qualities.get("application/*", qualities.get("*/*", 0))
-    graphql_json, json = qualities.get(GRAPHQL_JSON, wildcard), qualities.get(JSON, wildcard)
-    if not graphql_json and not json:
-        return None
-    if graphql_json == json:
-        return GRAPHQL_JSON if GRAPHQL_JSON in qualities else JSON
-    return GRAPHQL_JSON if graphql_json > json else JSON
-
-
-def _media_type(text: str) -> tuple[str, dict[str, str]]:
-    name, *settings = (part.strip().lower() for part in text.split(";"))
-    return name, dict(setting.partition("=")[::2] for setting in settings)
-
-
-def _is_utf8(settings: dict[str, str]) -> bool:
-    return settings.get("charset", "utf-8").strip('"') in ("utf-8", "utf8")
-
-
-def _quality(text: str) -> float:
-    try:
-        return min(max(float(text), 0), 1) if text != "nan" else 0
-    except ValueError:
-        return 0
-
-
-def check_not_forged(headers: Headers) -> None:
-    """Raises RequestRefused (403) for a GET that a page of another site could have made a browser send."""
-    if not any(headers.get(name) for name in PREFLIGHT_HEADERS):
-        raise RequestRefused(403, ErrorCode.FORBIDDEN, ADD_PREFLIGHT_HEADER)
-
-
-def check_content(headers: Headers) -> None:
-    """Raises RequestRefused (415) unless the body is declared as plain JSON in UTF-8.
-
-    A page of another site cannot make a browser send this type without a preflight, so a forged POST ends here.
-    """
-    name, settings = _media_type(headers.get("content-type", ""))
-    if name != JSON or not _is_utf8(settings):
-        raise RequestRefused(
-            415, ErrorCode.REQUEST_MALFORMED, f"The Content-Type must be {JSON}, in UTF-8.", **{"Accept-Post": JSON}
-        )
-    if headers.get("content-encoding", "identity").lower() != "identity":
-        message = "A compressed body is not accepted."
-        raise RequestRefused(415, ErrorCode.REQUEST_MALFORMED, message, **{"Accept-Encoding": "identity"})
-
-
-async def read_body(request: Request, most: int) -> bytes:
-    """The body of a request. Raises RequestRefused: 413 as soon as it is known to be over `most` bytes."""
-    too_large = RequestRefused(413, ErrorCode.REQUEST_TOO_LARGE, f"The body may have at most {most} bytes.")
-    declared = request.headers.get("content-length", "0")
-    if declared.isdecimal() and int(declared[:20]) > most:
-        raise too_large
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > most:
-                raise too_large
-    except ClientDisconnect:
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The body ended too early.") from None
-    return bytes(body)
-
-
-def read_json(text: bytes | str, what: str) -> Any:
-    """The value of a JSON text. Raises RequestRefused (400), naming `what`, and never quoting the text.
-
-    Whole numbers beyond 64 bits come as floats; `check_values` refuses them.
-    """
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        is_surrogate = "surrogate in string" in error.msg
-        code = ErrorCode.TEXT_INVALID if is_surrogate else ErrorCode.REQUEST_MALFORMED
-        raise RequestRefused(400, code, f"{what} is not valid JSON: {error.msg}.") from None
-
-
-def url_parameters(query_string: bytes) -> dict[str, Any]:
-    """The parameters of a GET request, as the JSON object a POST would have. Raises RequestRefused (400)."""
-    try:
-        pairs = parse_qsl(
-            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_URL_PARAMETERS
-        )
-    except ValueError:
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The URL parameters cannot be read.") from None
-    given: dict[str, Any] = dict(pairs)
-    if len(given) != len(pairs):
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "A URL parameter is given twice.")
-    for name in ("variables", "extensions"):
-        given[name] = read_json(given[name], f"The parameter {name}") if given.get(name) else None
-    return given | {"operationName": given.get("operationName") or None}
-
-
-def parameters_of(given: Any) -> Parameters:
-    """The parameters in a JSON value; unknown ones are ignored. Raises RequestRefused (400) for wrong types."""
-    if isinstance(given, list):
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "Batches are not served: send one operation a request.")
-    if not isinstance(given, dict):
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The body must be a JSON object.")
-    query, name = given.get("query"), given.get("operationName")
-    variables, extensions = given.get("variables"), given.get("extensions")
-    if not isinstance(query, str):
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The parameter query must be given, as a string.")
-    if not isinstance(name, str | None):
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The parameter operationName must be a string.")
-    for field, value in (("variables", variables), ("extensions", extensions)):
-        if not isinstance(value, dict | None):
-            raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, f"The parameter {field} must be an object.")
-    return Parameters(query, name, variables, extensions)
-
-
-def respond_errors(entries: list[dict[str, Any]], media_type: str) -> Response:
-    """The response to a well-formed request that has no data: the status is that of its first error's category.
-
-    As `application/json` a mistake of the caller is 200, because such clients trust no body of another status.
-    """
-    status: int = entries[0]["extensions"]["status"]
-    is_shown_as_200 = media_type == JSON and status < Category.INTERNAL.value
-    return respond({"errors": entries}, 200 if is_shown_as_200 else status, media_type)
-
-
-def respond(body: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
-    """The HTTP response with this body. Raises TypeError for data that is not JSON (a scalar's mistake)."""
-    content_type = {"Content-Type": f"{media_type}; charset=utf-8"}
-    return Response(orjson.dumps(body), status, HEADERS | content_type | (headers or {}))
+    def _find(self, parameters: Parameters) -> ParsedDocument | None:
+        """The document of a request if it is known already. Raises RequestRefused if it is not one to be run."""
+        if self.trusted:
+            return self.trusted.find(parameters)
+        if parameters.document_id is not None:
+            raise RequestRefused(404, ErrorCode.DOCUMENT_UNKNOWN, "No documents are registered with this gateway.")
+        return self._documents.get(parameters.query or "")

@@ -1,6 +1,8 @@
 """The settings of the gateway, read from `KUNDEPORT_*` environment variables."""
 
+import hashlib
 from dataclasses import fields
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
@@ -8,7 +10,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from datastore.database import Database
+from datastore.sealing import Keyring
+from gateway.identity.issuer import Issuer
 from gateway.limits import Limits
+from gateway.transport import checked_origins
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
 DEFAULT_DATABASE_URL = "sqlite+aiosqlite:///kundeport.db"
@@ -48,9 +54,41 @@ class Settings(BaseSettings):
         min_length=16,
         description="Signs cursors and recognises repeated requests; by default a random key kept in the database.",
     )
-    organisation_id: int = Field(default=1, description="Organisation whose customers are served.")
-    internal: bool = Field(
-        default=False, description="Whether callers count as internal: they may name other organisations."
+    encryption_keys: SecretStr | None = Field(
+        default=None,
+        description="Keys that seal sensitive values: `ID:BASE64,...`, the newest first; `kundeport key` makes one.",
+    )
+    issuers: list[Issuer] = Field(default=[], description="Trusted token issuers, a JSON list; see docs/security.md.")
+    clock_skew: float = Field(
+        default=30, ge=0, le=300, description="Seconds by which the clocks of token issuers may differ from this one."
+    )
+    demo: bool = Field(default=False, description="Set by `serve --demo`: trusts the demo issuer. Never in production.")
+    introspection: Literal["everyone", "signed-in", "nobody"] | None = Field(
+        default=None,
+        description="Who may introspect: `everyone`, `signed-in` or `nobody`; signed-in, if not set, but in the demo.",
+    )
+    trusted_documents: Path | None = Field(
+        default=None, description="Folder of the only documents that are run; `kundeport documents` fills it."
+    )
+    client_name_required: bool = Field(
+        default=False, description="Whether callers that do not name themselves in ET-Client-Name are refused."
+    )
+    rate_points: int = Field(default=100_000, ge=1, description="Cost points that a caller may use at once.")
+    rate_points_per_second: float = Field(
+        default=2_000, gt=0, description="Cost points that a caller gets back each second."
+    )
+    rate_unidentified_percent: int = Field(
+        default=6, ge=1, le=100, description="Share of both for a caller that does not name itself in ET-Client-Name."
+    )
+    redis_url: SecretStr | None = Field(
+        default=None,
+        description="URL of a Redis in which processes and machines share the points; by default each has its own.",
+    )
+    cors_origins: list[str] = Field(
+        default=[], description="Origins whose web pages may call the gateway, a JSON list; none by default."
+    )
+    client_timeout: float = Field(
+        default=15, gt=0, description="Seconds that a client may take to send a request, or to take its answer."
     )
     log_format: Literal["console", "json"] | None = Field(
         default=None, description="`console` or `json`; by default console on a terminal, else json."
@@ -97,6 +135,45 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(
         default=0, ge=0, description="Seconds to go on serving after SIGTERM while `/health/ready` answers 503."
     )
+
+    @field_validator("cors_origins")
+    @classmethod
+    def has_whole_origins(cls, origins: list[str]) -> list[str]:
+        """Raises ValueError."""
+        return checked_origins(origins)
+
+    @field_validator("encryption_keys")
+    @classmethod
+    def has_whole_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        """Raises ValueError, without the keys."""
+        if keys is not None:
+            Keyring.parse(keys.get_secret_value())
+        return keys
+
+    def database(self) -> Database:
+        """The database, not yet connected, with the keys to seal and sign with."""
+        if self.encryption_keys:
+            keys = Keyring.parse(self.encryption_keys.get_secret_value())
+        else:
+            keys = Keyring.for_demo() if self.demo else Keyring()
+        database = Database(self.database_url, self.database_pool_size, keys)
+        if self.secret_key:
+            database.cursor_key = self.secret_key.get_secret_value().encode()
+        return database
+
+    @property
+    def shared_secret(self) -> bytes:
+        """A secret that all processes with the same encryption keys share; not one of the keys."""
+        keys = self.encryption_keys.get_secret_value() if self.encryption_keys else ""
+        return hashlib.sha256(f"shared secret of {keys}".encode()).digest()
+
+    def check_can_serve(self) -> None:
+        """Raises ValueError where a setting is missing without which nobody could sign in, or nothing be sealed. Only
+        the demo brings an issuer and a key of its own."""
+        if not self.demo and not self.issuers:
+            raise ValueError("KUNDEPORT_ISSUERS must name a trusted token issuer; only `serve --demo` brings its own")
+        if not self.demo and not self.encryption_keys:
+            raise ValueError("KUNDEPORT_ENCRYPTION_KEYS must have a key; `kundeport key` makes one")
 
     @property
     def limits(self) -> Limits:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from datastore.audit import append_changes, record_changes
 from datastore.base import milliseconds
 from datastore.database import violated_constraint
 from datastore.keyset import cursor_key
@@ -44,10 +45,12 @@ async def carry_out(context: Context, name: str, act: Act, given: Any, key: str 
     """
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         return Outcome(None, [UserError(ErrorCode.IDEMPOTENCY_KEY_INVALID)])
-    use = None if key is None else Idempotent.of(key, name, plain(given), await cursor_key(context.database))
+    use = None
+    if key is not None:
+        use = Idempotent.of(key, name, plain(given), context.viewer, await cursor_key(context.database))
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return Outcome(await _transaction(context, act, given, use))
+            return Outcome(await _transaction(context, name, act, given, use))
         except Refused as refused:
             return Outcome(refused.current, refused.errors)
         except KeyReused:
@@ -63,16 +66,18 @@ async def carry_out(context: Context, name: str, act: Act, given: Any, key: str 
     raise AssertionError("unreachable")
 
 
-async def _transaction(context: Context, act: Act, given: Any, use: Idempotent | None) -> Any:
+async def _transaction(context: Context, name: str, act: Act, given: Any, use: Idempotent | None) -> Any:
     async with context.database.write() as session:
         now = milliseconds(datetime.now(UTC))
         write = Write(session, context.viewer, now, context.client_name, context.correlation_id)
-        if use is None:
-            return await act(write, given)
-        record = await use.record(write)
-        if record.result:
+        record = await use.record(write) if use else None
+        if record and record.result:
             earlier = await remembered(write, record)
             return earlier.get("", earlier)
+        record_changes(session)
         value = await act(write, given)
-        await remember(write, record, value if isinstance(value, Mapping) else {"": value})
+        if record:
+            await remember(write, record, value if isinstance(value, Mapping) else {"": value})
+        keys, by = context.database.keys, (context.client_name, context.correlation_id)
+        await append_changes(session, keys, context.viewer, *by, now, name)
         return value

@@ -5,7 +5,9 @@ from typing import Generic, TypeVar
 import strawberry
 
 from datastore.keyset import Page
+from datastore.viewer import Permission
 from schema.cost import FieldCost
+from schema.permission import needs
 from schema.view import computed
 
 N = TypeVar("N")
@@ -21,7 +23,7 @@ COUNTING = 10
 """What it costs to count a list that can be long."""
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="Where a page stands in its list.", directives=[needs(Permission.PUBLIC)])
 class PageInfo:
     has_next_page: bool = strawberry.field(description="Indicates whether more follow.")
     has_previous_page: bool = strawberry.field(
@@ -31,13 +33,13 @@ class PageInfo:
     end_cursor: str | None = strawberry.field(description="Cursor of the last edge.")
 
 
-@strawberry.type(description="One entry of a page.")
+@strawberry.type(description="One entry of a page.", directives=[needs(Permission.PUBLIC)])
 class Edge(Generic[N]):
     cursor: str = strawberry.field(description="Opaque mark of this place, good for the same query only.")
     node: N = strawberry.field(description="The entry itself.", directives=[FieldCost(weight=0)])
 
 
-@strawberry.type(description="A page of a list.")
+@strawberry.type(description="A page of a list.", directives=[needs(Permission.PUBLIC)])
 class Connection(Generic[N]):
     edges: list[Edge[N]] = strawberry.field(description="The entries with their cursors.")
     page_info: PageInfo = strawberry.field(description="Where the page stands.")

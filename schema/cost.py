@@ -11,6 +11,7 @@ import strawberry
 from graphql import (
     GraphQLField,
     GraphQLInterfaceType,
+    GraphQLNamedType,
     GraphQLObjectType,
     GraphQLSchema,
     OperationType,
@@ -125,7 +126,7 @@ def price(field: GraphQLField, *, is_free: bool, is_of_page: bool) -> Price:
     )
 
 
-def declared(field: GraphQLField, kind: type[D]) -> D | None:
-    """The directive of a kind on a field, if it has one."""
+def declared(field: GraphQLField | GraphQLNamedType, kind: type[D]) -> D | None:
+    """The directive of a kind on a field or a type, if it has one."""
     definition: Any = field.extensions.get(GraphQLCoreConverter.DEFINITION_BACKREF)
     return next((each for each in getattr(definition, "directives", ()) if isinstance(each, kind)), None)

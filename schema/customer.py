@@ -7,12 +7,14 @@ import strawberry
 
 from datastore import customer as stored
 from datastore.customer_reads import number_of_owner, related_customer_numbers, related_customers
+from datastore.viewer import Permission
 from resolvers.customer import addresses, reads, writes
 from resolvers.scalars import Long
 from schema.connection import PAGING, Connection
-from schema.mutation import Payload, mutation
+from schema.mutation import Payload, mutation, payload
 from schema.node import Node, node_by
-from schema.view import Info, computed, describe, loaded, many, one, query, view_of
+from schema.permission import Callers, needs
+from schema.view import Info, computed, describe, loaded, many, one, query, sensitive, shown, view_of
 
 CREATED_AT = "When it was created."
 CHANGED_AT = "When it was last changed."
@@ -20,14 +22,14 @@ OWNER_ID = "Internal id of the customer."
 OWNER = "The customer it belongs to; the surviving one after a merge."
 
 
-@strawberry.type(description="A day of the calendar in parts.")
+@strawberry.type(description="A day of the calendar in parts.", directives=[needs(Permission.PUBLIC)])
 class LocalDate:
     year: int = strawberry.field(description="Year.")
     month: int = strawberry.field(description="Month, 1 to 12.")
     day: int = strawberry.field(description="Day of the month.")
 
 
-@view_of(stored.PostalAddress)
+@view_of(stored.PostalAddress, needs=Permission.CONTACT_READ)
 class PostalAddress:
     """A postal address of a customer."""
 
@@ -46,7 +48,7 @@ class PostalAddress:
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
 
 
-@view_of(stored.Ecard)
+@view_of(stored.Ecard, needs=Permission.CUSTOMER_READ)
 class Ecard:
     """A customer's ownership of a travel card."""
 
@@ -68,7 +70,7 @@ class Ecard:
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
 
 
-@view_of(stored.CustomerConsent)
+@view_of(stored.CustomerConsent, needs=Permission.CUSTOMER_READ)
 class CustomerConsent:
     """A customer's answer to a consent."""
 
@@ -80,7 +82,7 @@ class CustomerConsent:
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
 
 
-@view_of(stored.Preference)
+@view_of(stored.Preference, needs=Permission.CUSTOMER_READ)
 class Preference:
     """A preference that an organisation lets its customers choose."""
 
@@ -93,7 +95,7 @@ class Preference:
     changed_at: datetime = strawberry.field(description=CHANGED_AT)
 
 
-@view_of(stored.CustomerPreference)
+@view_of(stored.CustomerPreference, needs=Permission.CUSTOMER_READ)
 class CustomerPreference:
     """A preference that a customer has chosen."""
 
@@ -108,7 +110,7 @@ class CustomerPreference:
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
 
 
-@view_of(stored.CustomerAccount)
+@view_of(stored.CustomerAccount, needs=Permission.CUSTOMER_READ)
 class CustomerAccount:
     """An account of a customer for account based ticketing."""
 
@@ -124,12 +126,12 @@ class CustomerAccount:
     customer_number: Long | None = loaded(number_of_owner, description="Number of the customer it belongs to.")
 
 
-@view_of(stored.Note)
+@view_of(stored.Note, needs=Permission.NOTE_READ)
 class Note:
     """What an employee wrote about a customer."""
 
     id: strawberry.ID = strawberry.field(description="Id of the note.")
-    text: str = strawberry.field(description="The note itself.")
+    text: str | None = sensitive(stored.Note.text, reveal=Permission.NOTE_REVEAL, description="The note itself.")
     created_at: datetime = strawberry.field(description=CREATED_AT)
     created_by: str = strawberry.field(description="Who created it.")
     changed_at: datetime = strawberry.field(description=CHANGED_AT)
@@ -138,7 +140,7 @@ class Note:
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
 
 
-@view_of(stored.PersonnelTicketBearer)
+@view_of(stored.PersonnelTicketBearer, needs=Permission.CUSTOMER_READ)
 class PersonnelTicketBearer:
     """A personnel ticket as the customer system last saw it; not kept up to date."""
 
@@ -153,7 +155,7 @@ class PersonnelTicketBearer:
     changed_at: datetime = strawberry.field(description=CHANGED_AT)
 
 
-@view_of(stored.TravellerInfo)
+@view_of(stored.TravellerInfo, needs=Permission.JOURNEY_READ)
 class TravellerInfo:
     """Who travels on an order, and on which of its legs."""
 
@@ -163,8 +165,8 @@ class TravellerInfo:
     customer_ref: str | None = strawberry.field(description="Reference of the customer.")
     first_name: str | None = strawberry.field(description="First name of the traveller.")
     surname: str | None = strawberry.field(description="Surname of the traveller.")
-    email: str | None = strawberry.field(description="Contact email.")
-    telephone_number: str | None = strawberry.field(description="Contact telephone number.")
+    email: str | None = shown("Contact email.", needs=Permission.CONTACT_READ)
+    telephone_number: str | None = shown("Contact telephone number.", needs=Permission.CONTACT_READ)
     from_stop_place_ref: str | None = strawberry.field(description="First stop of the journey, a NeTEx id.")
     to_stop_place_ref: str | None = strawberry.field(description="Last stop of the journey, a NeTEx id.")
     language_preference: str | None = strawberry.field(description="Language of the traveller, ISO 639-3.")
@@ -173,7 +175,7 @@ class TravellerInfo:
 
 
 @node_by(stored.Customer.customer_number)
-@view_of(stored.Customer)
+@view_of(stored.Customer, needs=Permission.CUSTOMER_READ)
 class Customer(Node):
     """A customer profile of an organisation. Of a deleted customer found by uuid only the fields without null
     are told."""
@@ -188,27 +190,31 @@ class Customer(Node):
 
     first_name: str | None = strawberry.field(description="First and middle name.")
     surname: str | None = strawberry.field(description="Surname.")
-    nationality: str | None = strawberry.field(description="Nationality, ISO 3166-1 alpha-3.")
+    nationality: str | None = shown("Nationality, ISO 3166-1 alpha-3.", needs=Permission.CONTACT_READ)
     language_preference_iso6393: str | None = strawberry.field(
         name="languagePreferenceISO6393", description="Language for information to the customer, ISO 639-3."
     )
     language_preference: str | None = strawberry.field(
         description="Language for information to the customer.", deprecation_reason="Use languagePreferenceISO6393."
     )
-    email: str | None = strawberry.field(description="Contact email; null once deleted.")
-    email_old: str | None = strawberry.field(description="The email that a deleted customer had.")
-    email_verified_at: datetime | None = strawberry.field(description="When the email was verified.")
-    country_code: str | None = strawberry.field(description="Telephone country code, starting with +.")
-    telephone_number_no_country_code: str | None = strawberry.field(description="Telephone number in digits.")
-    telephone_number: str | None = strawberry.field(
-        description="Telephone number.", deprecation_reason="Use countryCode and telephoneNumberNoCountryCode."
+    email: str | None = shown("Contact email; null once deleted.", needs=Permission.CONTACT_READ)
+    email_old: str | None = shown("The email that a deleted customer had.", needs=Permission.CONTACT_READ)
+    email_verified_at: datetime | None = shown("When the email was verified.", needs=Permission.CONTACT_READ)
+    country_code: str | None = shown("Telephone country code, starting with +.", needs=Permission.CONTACT_READ)
+    telephone_number_no_country_code: str | None = shown("Telephone number in digits.", needs=Permission.CONTACT_READ)
+    telephone_number: str | None = shown(
+        "Telephone number.",
+        needs=Permission.CONTACT_READ,
+        deprecated="Use countryCode and telephoneNumberNoCountryCode.",
     )
-    telephone_number_verified_at: datetime | None = strawberry.field(description="When the number was verified.")
-    landline_number: str | None = strawberry.field(description="Landline telephone number.")
-    vipps_id: str | None = strawberry.field(description="Vipps unique user identifier.")
+    telephone_number_verified_at: datetime | None = shown(
+        "When the number was verified.", needs=Permission.CONTACT_READ
+    )
+    landline_number: str | None = shown("Landline telephone number.", needs=Permission.CONTACT_READ)
+    vipps_id: str | None = shown("Vipps unique user identifier.", needs=Permission.CONTACT_READ)
     customer_account_id: str | None = strawberry.field(description="Account id for account based ticketing.")
-    last_sign_in_at: datetime | None = strawberry.field(description="When the customer last signed in.")
-    last_sign_in_from: str | None = strawberry.field(description="Where from, typically web or app.")
+    last_sign_in_at: datetime | None = shown("When the customer last signed in.", needs=Permission.CONTACT_READ)
+    last_sign_in_from: str | None = shown("Where from, typically web or app.", needs=Permission.CONTACT_READ)
     expiration_date: date | None = strawberry.field(description="Day on which the personal data is to be erased.")
 
     created_at: datetime = strawberry.field(description="When the customer was created.")
@@ -222,7 +228,9 @@ class Customer(Node):
     parent: "Customer | None" = one(
         stored.Customer.id, via="parent_id", description="The profile this one is connected to."
     )
-    postal_addresses: list[PostalAddress] = many(stored.PostalAddress.customer_id, description="Postal addresses.")
+    postal_addresses: list[PostalAddress] = many(
+        stored.PostalAddress.customer_id, needs=Permission.CONTACT_READ, description="Postal addresses."
+    )
     ecards: list[Ecard] = many(stored.Ecard.customer_id, description="E-cards, given-up ones too.")
     customer_consents: list[CustomerConsent] = many(
         stored.CustomerConsent.customer_id,
@@ -241,6 +249,7 @@ class Customer(Node):
     )
     notes: list[Note] = many(
         stored.Note.customer_id,
+        needs=Permission.NOTE_READ,
         description="Notes about the customer.",
         deprecated="The source system is about to move notes out of the profile.",
     )
@@ -250,20 +259,24 @@ class Customer(Node):
         deprecated="Not kept up to date; use the employee's ticket rights.",
     )
     traveller_infos: list[TravellerInfo] = many(
-        stored.TravellerInfo.customer_id, description="Orders that the customer travels on."
+        stored.TravellerInfo.customer_id,
+        needs=Permission.JOURNEY_READ,
+        description="Orders that the customer travels on.",
     )
 
     customer_id: Long | None = computed(
         lambda customer: customer.id, description=OWNER_ID, deprecated="Use customerNumber."
     )
     username: str | None = computed(
-        reads.username, description="Name to sign in with; only active standard profiles have one."
+        reads.username,
+        needs=Permission.CONTACT_READ,
+        description="Name to sign in with; only active standard profiles have one.",
     )
     date_of_birth: LocalDate | None = computed(
-        lambda customer: in_parts(customer.date_of_birth), description="Date of birth."
+        lambda customer: in_parts(customer.date_of_birth), needs=Permission.CONTACT_READ, description="Date of birth."
     )
     date_of_death: LocalDate | None = computed(
-        lambda customer: in_parts(customer.date_of_death), description="Date of death."
+        lambda customer: in_parts(customer.date_of_death), needs=Permission.CONTACT_READ, description="Date of death."
     )
     related_customers: list["Customer"] = loaded(
         related_customers, description="The profiles merged into or connected to this one, by customer number."
@@ -323,6 +336,7 @@ describe(
 class CustomerQueries:
     customer: Customer | None = query(
         reads.customer,
+        needs=Permission.CUSTOMER_READ,
         description=(
             "The customer with this key, or null. A merged profile answers the one it was merged into, except by user "
             "name; a deleted customer found by uuid answers without personal data."
@@ -334,6 +348,8 @@ class CustomerQueries:
     )
     customers_by_key: list[Customer] = query(
         reads.customers_by_key,
+        needs=Permission.CUSTOMER_READ,
+        callers=Callers.CLIENTS,
         description="The customers of the caller's organisation with these keys; unknown ones are left out.",
         arguments={
             "customer_numbers": "Customer numbers, at most 1000. Where there are any, references are ignored.",
@@ -342,42 +358,44 @@ class CustomerQueries:
     )
     customers: Connection[Customer] = query(
         reads.customers,
+        needs=Permission.CUSTOMER_SEARCH,
+        callers=Callers.CLIENTS,
         description="The customers of one organisation that fit the filter; merged profiles are left out.",
         arguments={"filter": "What must hold.", "order_by": "How to sort; by customer number if absent.", **PAGING},
     )
 
 
-@strawberry.type(description="What createCustomer answers.")
+@payload("What createCustomer answers.")
 class CreateCustomerPayload(Payload):
     customer: Customer | None = strawberry.field(description="The customer as created.")
 
 
-@strawberry.type(description="What updateCustomer answers.")
+@payload("What updateCustomer answers.")
 class UpdateCustomerPayload(Payload):
     customer: Customer | None = strawberry.field(description="The customer as it is now.")
 
 
-@strawberry.type(description="What deactivateCustomer answers.")
+@payload("What deactivateCustomer answers.")
 class DeactivateCustomerPayload(Payload):
     customer: Customer | None = strawberry.field(description="The customer as it is now.")
 
 
-@strawberry.type(description="What restoreCustomer answers.")
+@payload("What restoreCustomer answers.")
 class RestoreCustomerPayload(Payload):
     customer: Customer | None = strawberry.field(description="The customer as it is now.")
 
 
-@strawberry.type(description="What createPostalAddress answers.")
+@payload("What createPostalAddress answers.")
 class CreatePostalAddressPayload(Payload):
     postal_address: PostalAddress | None = strawberry.field(description="The address as created.")
 
 
-@strawberry.type(description="What updatePostalAddress answers.")
+@payload("What updatePostalAddress answers.")
 class UpdatePostalAddressPayload(Payload):
     postal_address: PostalAddress | None = strawberry.field(description="The address as it is now.")
 
 
-@strawberry.type(description="What deletePostalAddress answers.")
+@payload("What deletePostalAddress answers.")
 class DeletePostalAddressPayload(Payload):
     customer: Customer | None = strawberry.field(description="The customer it belonged to.")
     deleted_postal_address_id: strawberry.ID | None = strawberry.field(description="Id of the address that is gone.")
@@ -386,25 +404,39 @@ class DeletePostalAddressPayload(Payload):
 @strawberry.type
 class CustomerMutations:
     create_customer: CreateCustomerPayload = mutation(
-        writes.create_customer, description="Creates a customer, with addresses if given; posts CREATE."
+        writes.create_customer,
+        needs=Permission.CUSTOMER_CREATE,
+        callers=Callers.CLIENTS,
+        description="Creates a customer, with addresses if given; posts CREATE.",
     )
     update_customer: UpdateCustomerPayload = mutation(
-        writes.update_customer, description="Changes a customer and the addresses named; posts UPDATE."
+        writes.update_customer,
+        needs=Permission.CUSTOMER_UPDATE,
+        description="Changes a customer and the addresses named; posts UPDATE.",
     )
     deactivate_customer: DeactivateCustomerPayload = mutation(
         writes.deactivate_customer,
+        needs=Permission.CUSTOMER_DELETE,
         description="Marks a customer as deleted until its erasure; frees the email; posts UPDATE.",
     )
     restore_customer: RestoreCustomerPayload = mutation(
         writes.restore_customer,
+        needs=Permission.CUSTOMER_DELETE,
+        callers=Callers.CLIENTS,
         description="Takes a deleted customer back, with its status and email; posts UPDATE.",
     )
     create_postal_address: CreatePostalAddressPayload = mutation(
-        addresses.create_postal_address, description="Adds an address to a customer; posts UPDATE."
+        addresses.create_postal_address,
+        needs=Permission.CUSTOMER_UPDATE,
+        description="Adds an address to a customer; posts UPDATE.",
     )
     update_postal_address: UpdatePostalAddressPayload = mutation(
-        addresses.update_postal_address, description="Changes an address of a customer; posts UPDATE."
+        addresses.update_postal_address,
+        needs=Permission.CUSTOMER_UPDATE,
+        description="Changes an address of a customer; posts UPDATE.",
     )
     delete_postal_address: DeletePostalAddressPayload = mutation(
-        addresses.delete_postal_address, description="Deletes an address of a customer; posts UPDATE."
+        addresses.delete_postal_address,
+        needs=Permission.CUSTOMER_UPDATE,
+        description="Deletes an address of a customer; posts UPDATE.",
     )

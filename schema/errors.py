@@ -2,11 +2,13 @@
 
 import strawberry
 
+from datastore.viewer import Permission
 from resolvers.errors import ErrorCode
+from schema.permission import needs
 from schema.view import describe
 
 
-@strawberry.type(description="The texts of an error code.")
+@strawberry.type(description="The texts of an error code.", directives=[needs(Permission.PUBLIC)])
 class ErrorMessage:
     error_code: ErrorCode = strawberry.field(description="The error code.")
     short_english: str = strawberry.field(description="Short text in English.")
@@ -20,7 +22,7 @@ describe(ErrorCode, "What can be wrong with a request.", **{code.name: code.valu
 
 @strawberry.type
 class ErrorQueries:
-    @strawberry.field(description="Every error code with its texts.")
+    @strawberry.field(description="Every error code with its texts.", directives=[needs(Permission.PUBLIC)])
     def error_messages(self) -> list[ErrorMessage]:
         return [
             ErrorMessage(

@@ -1,18 +1,20 @@
 """The pattern of mutations: one business act, one input, one payload with the result or the reasons for a refusal.
 
-@strawberry.type(description="What createNote answers.")
+@payload(description="What createNote answers.")
 class CreateNotePayload(Payload):
     note: Note | None = strawberry.field(description="The note as created.")
 
 @strawberry.type
 class NoteMutations:
-    create_note: CreateNotePayload = mutation(resolve.create_note, description="Adds a note to a customer.")
+    create_note: CreateNotePayload = mutation(
+        resolve.create_note, needs=Permission.NOTE_WRITE, description="Adds a note to a customer."
+    )
 """
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import SimpleNamespace
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, TypeVar, cast
 
 import strawberry
 from graphql import (
@@ -29,10 +31,15 @@ from graphql import (
 from graphql.execution.values import VariableValues
 from strawberry.types.base import get_object_definition
 
+from datastore.viewer import Permission
 from resolvers import errors
 from resolvers.carry_out import Act, carry_out
+from schema import permission
 from schema.cost import FieldCost
+from schema.permission import Callers
 from schema.view import Info, computed
+
+P = TypeVar("P")
 
 WRITING = 10
 """What a mutation costs on top of what its payload does."""
@@ -61,7 +68,13 @@ class IdempotentMutationsOnly(ValidationRule):
             self.context.report_error(GraphQLError("Directive '@idempotent' may only be used on mutations.", node))
 
 
-@strawberry.type(description="One reason why a mutation was refused.")
+def payload(description: str) -> Callable[[type[P]], type[P]]:
+    """Make a class the type of a payload. Whoever may do the mutation may see its payload; the objects in it need their
+    own permissions."""
+    return strawberry.type(description=description, directives=[permission.needs(Permission.PUBLIC)])
+
+
+@payload("One reason why a mutation was refused.")
 class UserError:
     code: errors.ErrorCode = strawberry.field(description="What is wrong, for programs.")
 
@@ -76,7 +89,7 @@ class UserError:
     rejected_values: list[str] = strawberry.field(description="The values that were refused; never passwords.")
 
 
-@strawberry.type
+@payload("What all payloads have.")
 class Payload:
     """What all payloads have; a payload adds nullable fields with the result."""
 
@@ -86,7 +99,7 @@ class Payload:
     )
 
 
-def mutation(act: Act, *, description: str) -> Any:
+def mutation(act: Act, *, needs: Permission, description: str, callers: Callers = Callers.EVERYONE) -> Any:
     """A mutation field carried out by a function `(write, input)` of `resolvers`, in one transaction.
 
     What the function returns becomes the payload's one own field; a mapping becomes several. The payload's type is
@@ -106,7 +119,8 @@ def mutation(act: Act, *, description: str) -> Any:
         return SimpleNamespace(user_errors=outcome.user_errors, **{name: value.get(name) for name in own})
 
     resolve.__annotations__["input"] = Annotated[given_type, strawberry.argument(description="What is to be done.")]
-    return strawberry.mutation(resolver=resolve, description=description, directives=[FieldCost(weight=WRITING)])
+    directives = [permission.needs(needs, callers), FieldCost(weight=WRITING)]
+    return strawberry.mutation(resolver=resolve, description=description, directives=directives)
 
 
 def payload_fields(info: Info) -> list[str]:

@@ -4,12 +4,15 @@ import asyncio
 import base64
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar
 
 import strawberry
 
+from datastore.viewer import Permission
+from resolvers.context import Context
 from resolvers.errors import ErrorCode, refuse
 from schema.cost import ListSize
+from schema.permission import Need, need_of_view, needs
 from schema.view import Column, Info, computed
 
 V = TypeVar("V")
@@ -18,11 +21,22 @@ GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="Glob
 
 MOST_NODES = 1000
 NUMBER = re.compile(r"-?[0-9]{1,19}", re.ASCII)
-NODES: dict[str, Column] = {}
-"""Type name -> the column whose value, with the name, is the global id."""
 
 
-@strawberry.interface(description="An object that can be fetched again by its id.")
+class NodeType(NamedTuple):
+    """A type of nodes: the column whose value, with the type's name, is the global id, and what reading it needs."""
+
+    column: Column
+    need: Need | None
+
+
+NODES: dict[str, NodeType] = {}
+"""Type name -> what is known of its nodes."""
+
+
+@strawberry.interface(
+    description="An object that can be fetched again by its id.", directives=[needs(Permission.SIGNED_IN)]
+)
 class Node:
     id: strawberry.ID = computed(
         lambda row: global_id(row), description="Global id: opaque, and unique in the whole graph."
@@ -33,7 +47,7 @@ def node_by(column: Column) -> Callable[[type[V]], type[V]]:
     """Make a view a node whose raw key is `column`."""
 
     def decorate(cls: type[V]) -> type[V]:
-        NODES[cls.__name__] = column
+        NODES[cls.__name__] = NodeType(column, need_of_view(cls))
         return cls
 
     return decorate
@@ -42,50 +56,58 @@ def node_by(column: Column) -> Callable[[type[V]], type[V]]:
 def global_id(row: object) -> strawberry.ID:
     """The global id of a row; rows, their records and their views share one name."""
     name = type(row).__name__
-    return written(name, getattr(row, NODES[name].key))
+    return written(name, getattr(row, NODES[name].column.key))
 
 
 def written(name: str, key: object) -> strawberry.ID:
     return strawberry.ID(base64.urlsafe_b64encode(f"{name}:{key}".encode()).decode().rstrip("="))
 
 
-def read_global_id(given: str) -> tuple[Column, Any]:
-    """The column and key of a global id, in exactly the form it is given out in: an object has one id, whoever
+def read_global_id(given: str) -> tuple[NodeType, Any]:
+    """The type and key of a global id, in exactly the form it is given out in: an object has one id, whoever
     compares or caches it. Raises `Refused`: GLOBAL_ID_INVALID."""
     try:
         if len(given) > 200:
             raise ValueError
         text = base64.b64decode(given + "=" * (-len(given) % 4), altchars=b"-_", validate=True).decode()
         name, _, raw = text.partition(":")
-        column = NODES[name]
+        node_type = NODES[name]
         key: Any = raw
-        if column.type.python_type is int:
+        if node_type.column.type.python_type is int:
             if not NUMBER.fullmatch(raw) or not -(2**63) <= int(raw) < 2**63:
                 raise ValueError
             key = int(raw)
         if "\0" in raw or written(name, key) != given:
             raise ValueError
-        return column, key
+        return node_type, key
     except (ValueError, KeyError):
         raise refuse(ErrorCode.GLOBAL_ID_INVALID, "id", rejected=[given]) from None
 
 
+async def load(context: Context, node_type: NodeType, key: Any) -> Any:
+    """The object, or None: an unknown one, and one of a type that the caller may not read."""
+    if node_type.need is None or not node_type.need.is_met_by(context.viewer):
+        return None
+    return await context.load.one(node_type.column).load(key)
+
+
 @strawberry.type
 class NodeQueries:
-    @strawberry.field(description="The object with this global id, or null. A merged customer leads to its survivor.")
+    @strawberry.field(
+        description="The object with this global id, or null. A merged customer leads to its survivor.",
+        directives=[needs(Permission.SIGNED_IN)],
+    )
     async def node(self, info: Info, id: GlobalId) -> Node | None:
-        column, key = read_global_id(id)
-        found: Node | None = await info.context.load.one(column).load(key)
+        found: Node | None = await load(info.context, *read_global_id(id))
         return found
 
     @strawberry.field(
         description="The objects with these global ids, at most 1000, null for each unknown one.",
-        directives=[ListSize(slicing_arguments=["ids"])],
+        directives=[needs(Permission.SIGNED_IN), ListSize(slicing_arguments=["ids"])],
     )
     async def nodes(self, info: Info, ids: GlobalIds) -> list[Node | None]:
         if len(ids) > MOST_NODES:
             raise refuse(ErrorCode.TOO_MANY_KEYS, "ids", rejected=[len(ids)])
         wanted = [read_global_id(each) for each in ids]
-        loads = (info.context.load.one(column).load(key) for column, key in wanted)
-        found: list[Node | None] = await asyncio.gather(*loads)
+        found: list[Node | None] = await asyncio.gather(*(load(info.context, *each) for each in wanted))
         return found

@@ -7,14 +7,16 @@ from strawberry.extensions import AddValidationRules
 from strawberry.schema.config import StrawberryConfig
 
 from resolvers.scalars import SCALARS
+from schema.audit import AuditQueries
 from schema.customer import CustomerMutations, CustomerQueries
 from schema.errors import ErrorQueries
 from schema.mutation import IDEMPOTENT, IdempotentMutationsOnly
 from schema.node import NodeQueries
+from schema.viewer import ViewerQueries
 
 
 @strawberry.type(description="Everything that can be read.")
-class Query(CustomerQueries, ErrorQueries, NodeQueries):
+class Query(CustomerQueries, ErrorQueries, NodeQueries, AuditQueries, ViewerQueries):
     pass
 
 

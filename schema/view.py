@@ -1,6 +1,6 @@
 """The pattern of the graph: what a view shows of a row, and the relations between rows.
 
-    @view_of(stored.PostalAddress)
+    @view_of(stored.PostalAddress, needs=Permission.CONTACT_READ)
     class PostalAddress:
         \"\"\"A postal address of a customer.\"\"\"
 
@@ -27,9 +27,12 @@ from strawberry.utils.str_converters import to_camel_case
 from datastore.base import Base
 from datastore.loaders import Loaders
 from datastore.reading import columns, is_row
+from datastore.viewer import Permission
 from resolvers.context import Context
 from resolvers.paging import PAGE_SIZE
+from schema import permission
 from schema.cost import ASSUMED_SIZE, FieldCost, ListSize
+from schema.permission import Callers, SensitiveDirective
 
 V = TypeVar("V")
 Column = InstrumentedAttribute[Any]
@@ -42,14 +45,17 @@ class UnknownAttribute(TypeError):
     """A view shows an attribute that its row does not have and that no resolver computes, or relates by one."""
 
 
-def view_of(row: type[Base]) -> Callable[[type[V]], type[V]]:
-    """Make a class the view of a row class. Raises `UnknownAttribute` when the module is imported."""
+def view_of(row: type[Base], *, needs: Permission, callers: Callers = Callers.EVERYONE) -> Callable[[type[V]], type[V]]:
+    """Make a class the view of a row class, for callers with a permission; a field can need another one instead.
+
+    Raises `UnknownAttribute` when the module is imported.
+    """
 
     stored = {column.name for column in columns(row)}
 
     def decorate(cls: type[V]) -> type[V]:
         cls.is_type_of = staticmethod(lambda value, _: is_row(value, row))  # type: ignore[attr-defined]
-        view = strawberry.type(cls, description=inspect.getdoc(cls))
+        view = strawberry.type(cls, description=inspect.getdoc(cls), directives=[permission.needs(needs, callers)])
         for field in get_object_definition(view, strict=True).fields:
             read = field.python_name if field.base_resolver is None else start(field.metadata.get(DECLARED))
             if read is not None and read not in stored:
@@ -89,9 +95,16 @@ def start(declared: object) -> str | None:
     return declared.via if isinstance(declared, One | Many) else None
 
 
-def one(column: Column, *, via: str, description: str, deprecated: str | None = None) -> Any:
+def shown(description: str, *, needs: Permission | None = None, deprecated: str | None = None) -> Any:
+    """A field that shows the attribute of its name. Without `needs` it needs what its type does."""
+    return strawberry.field(description=description, deprecation_reason=deprecated, directives=_needs(needs))
+
+
+def one(
+    column: Column, *, via: str, description: str, deprecated: str | None = None, needs: Permission | None = None
+) -> Any:
     """A field that leads to one row, or null: `customer: "Customer | None" = one(stored.Customer.id, via=...)`."""
-    return _declared(One(column, via), description, deprecated)
+    return _declared(One(column, via), description, deprecated, *_needs(needs))
 
 
 def many(
@@ -102,12 +115,13 @@ def many(
     where: ColumnElement[bool] | None = None,
     deprecated: str | None = None,
     size: int = ASSUMED_SIZE,
+    needs: Permission | None = None,
 ) -> Any:
     """A field that lists rows by their foreign key: `notes: list[Note] = many(stored.Note.customer_id, ...)`.
 
     `size` is how many there are with most parents, for the cost.
     """
-    return _declared(Many(column, via, where), description, deprecated, ListSize(assumed_size=size))
+    return _declared(Many(column, via, where), description, deprecated, ListSize(assumed_size=size), *_needs(needs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +144,34 @@ class Loaded:
         return self.of(info.context.load, root)
 
 
+@dataclass(frozen=True, slots=True)
+class Sensitive:
+    """A sealed value of the row, opened for whoever may see it and says why."""
+
+    sealed: Column
+    reveal: Permission
+
+    def __call__(self, root: strawberry.Parent[Any], info: Info) -> Any:
+        sealed = getattr(root, self.sealed.key)
+        return info.context.reveal(info._raw_info, self.reveal, self.sealed, sealed, root.customer_id)
+
+
+def sensitive(sealed: Column, *, reveal: Permission, description: str) -> Any:
+    """A nullable field with the value of a sealed column of a row that belongs to a customer: null unless the caller
+    has the permission `reveal` and gives a reason."""
+    return _declared(Sensitive(sealed, reveal), description, None, SensitiveDirective(reveal=reveal.value))
+
+
 def computed(
-    of: Callable[[Any], Any], *, description: str, deprecated: str | None = None, cost: int | None = None
+    of: Callable[[Any], Any],
+    *,
+    description: str,
+    deprecated: str | None = None,
+    cost: int | None = None,
+    needs: Permission | None = None,
 ) -> Any:
     """A field worked out from the row: `username: str | None = computed(reads.username, ...)`."""
-    return _declared(Computed(of), description, deprecated, *_costs(cost))
+    return _declared(Computed(of), description, deprecated, *_costs(cost), *_needs(needs))
 
 
 def loaded(
@@ -145,7 +182,7 @@ def loaded(
 
 
 def _declared(
-    declared: One | Many | Computed | Loaded, description: str, deprecated: str | None, *directives: object
+    declared: One | Many | Computed | Loaded | Sensitive, description: str, deprecated: str | None, *directives: object
 ) -> Any:
     def resolve(root: strawberry.Parent[Any], info: Info) -> Any:
         return declared(root, info)
@@ -163,10 +200,16 @@ def _costs(cost: int | None) -> list[object]:
     return [] if cost is None else [FieldCost(weight=cost)]
 
 
+def _needs(needed: Permission | None) -> list[object]:
+    return [] if needed is None else [permission.needs(needed)]
+
+
 def query(
     resolve: Callable[..., Any],
     *,
+    needs: Permission,
     description: str,
+    callers: Callers = Callers.EVERYONE,
     arguments: Mapping[str, str] | None = None,
     cost: int | None = None,
     size: ListSize | None = None,
@@ -191,7 +234,7 @@ def query(
 
     keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in described]
     resolver.__signature__ = inspect.Signature([info, *keywords])  # type: ignore[attr-defined]
-    directives = [*_costs(cost), *([size] if size else [])]
+    directives = [permission.needs(needs, callers), *_costs(cost), *([size] if size else [])]
     return strawberry.field(resolver=resolver, description=description, directives=directives)
 
 

@@ -14,9 +14,11 @@ from sqlalchemy.engine import make_url
 
 from datastore import migrate
 from datastore.database import Database
+from datastore.sealing import Keyring
 
 DIALECTS = ("sqlite", "postgresql")
 TEMPLATE = "kundeport_template"
+KEYS = Keyring({"test": b"k" * 32})
 
 
 @pytest.fixture(scope="session")
@@ -80,13 +82,13 @@ def url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
 @pytest.fixture
 async def database(url: str) -> AsyncIterator[Database]:
     """An empty, migrated database."""
-    opened = Database(url)
+    opened = Database(url, keys=KEYS)
     yield opened
     await opened.close()
 
 
 async def migrated(url: str) -> None:
-    database = Database(url)
+    database = Database(url, keys=KEYS)
     await migrate.upgrade(database)
     await database.close()
 

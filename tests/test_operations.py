@@ -1,8 +1,10 @@
 """The example documents: each runs without an error, and answers the same bytes on both databases."""
 
 import asyncio
+import re
 import shutil
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -13,9 +15,12 @@ from pydantic import SecretStr
 
 from datastore.database import Database
 from datastore.demo.load import load
+from datastore.sealing import Keyring, new_key
+from datastore.viewer import GRANTABLE, TenantKind
 from gateway.settings import Settings
 from tests.conftest import database_url, execute
 from tests.gateway.client import gateway_client
+from tests.gateway.identity.tokens import AnIssuer
 
 pytestmark = pytest.mark.xdist_group("operations")
 
@@ -27,9 +32,22 @@ OPERATIONS = [
     for definition in parse(file.read_text()).definitions
     if isinstance(definition, OperationDefinitionNode) and definition.name
 ]
-# What reads comes first: the answers then do not depend on what the others change.
-OPERATIONS.sort(key=lambda each: (each[2] is not OperationType.QUERY, each[1] == "RestoreCustomer"))
+# What reads comes first: the answers then do not depend on what the others change. The log of all that comes last.
+OPERATIONS.sort(
+    key=lambda each: (each[1] == "AuditLog", each[2] is not OperationType.QUERY, each[1] == "RestoreCustomer")
+)
 NAMES = [name for _, name, _ in OPERATIONS]
+
+ENCRYPTION_KEYS = new_key("operations")
+PARTNER = AnIssuer("https://partners.example")
+OTHERS = {
+    "AuditLog": AnIssuer("https://internal.example", TenantKind.INTERNAL),
+    "Viewer": AnIssuer("https://travellers.example", TenantKind.TRAVELLER),
+}
+"""Operation -> who signs in to it; to all others a partner."""
+NOW = datetime.now(UTC).isoformat()
+TIME = re.compile(rb'"(\d{4}-\d\d-\d\dT[0-9:.]{12}Z)"')
+CURSOR = re.compile(rb'"endCursor":"[^"]+"')
 
 Answers = dict[str, httpx.Response]
 
@@ -52,11 +70,28 @@ def on_postgresql(postgres_url: str, postgres_template: str) -> Iterator[Answers
 
 
 async def answers(url: str) -> Answers:
-    database = Database(url)
+    database = Database(url, keys=Keyring.parse(ENCRYPTION_KEYS))
     await load(database, CUSTOMERS, 1, lambda _: None)
     await database.close()
-    async with gateway_client(Settings(database_url=url, secret_key=SecretStr("the same for both"))) as client:
-        return {name: await client.post("/graphql", json=body_of(file, name)) for file, name, _ in OPERATIONS}
+    settings = Settings(
+        database_url=url,
+        secret_key=SecretStr("the same for both"),
+        encryption_keys=SecretStr(ENCRYPTION_KEYS),
+        issuers=[each.issuer for each in (PARTNER, *OTHERS.values())],
+        rate_points=1_000_000_000,
+        rate_points_per_second=1e-9,  # or what is left would depend on the time that it took
+    )
+    async with gateway_client(settings) as client:
+        return {
+            name: await client.post("/graphql", json=body_of(file, name), headers=headers_of(name))
+            for file, name, _ in OPERATIONS
+        }
+
+
+def headers_of(name: str) -> dict[str, str]:
+    """Who asks, with which client, and why it wants to see what is sensitive."""
+    token = OTHERS.get(name, PARTNER).token(permissions=GRANTABLE, customer_number=1_000_000_001)
+    return {"Authorization": f"Bearer {token}", "ET-Client-Name": "kundeport-tests", "X-Access-Reason": "a test"}
 
 
 def body_of(file: Path, name: str) -> dict[str, object]:
@@ -71,13 +106,34 @@ def test_an_example_answers_the_same_bytes_on_both_databases(
 ) -> None:
     answered = on_sqlite[name]
     assert answered.status_code == 200
-    assert answered.content == on_postgresql[name].content
+    if name == "AuditLog":  # its cursors have the time in them
+        assert CURSOR.sub(b"", timeless(answered.content)) == CURSOR.sub(b"", timeless(on_postgresql[name].content))
+    else:
+        assert timeless(answered.content) == timeless(on_postgresql[name].content)
     body = answered.json()
     assert "errors" not in body
     for result in body["data"].values():
         assert result
         if isinstance(result, dict):
             assert result.get("userErrors", []) == []
+
+
+def timeless(content: bytes) -> bytes:
+    """An answer without the times that are later than the start of the test."""
+    return TIME.sub(lambda found: b'"now"' if found[1].decode() > NOW else found[0], content)
+
+
+def test_the_audit_log_tells_what_the_other_operations_did(on_sqlite: Answers) -> None:
+    nodes = on_sqlite["AuditLog"].json()["data"]["auditLog"]["nodes"]
+    assert {"Notes", "updateCustomer"} <= {node["operation"] for node in nodes}
+    assert {node["reason"] for node in nodes if node["kind"] == "REVEAL"} == {"a test"}
+
+
+def test_a_user_can_read_who_was_shown_the_notes_about_her(on_sqlite: Answers) -> None:
+    viewer = on_sqlite["Viewer"].json()["data"]["viewer"]
+    looks = viewer["dataAccessLog"]["nodes"]
+    told = {(look["clientName"], look["reason"], *look["fields"]) for look in looks}
+    assert told == {("kundeport-tests", "a test", "Note.text")}
 
 
 def test_every_operation_has_a_name_of_its_own_and_a_description() -> None:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 from datastore.database import Database
 from datastore.demo.load import load
 from gateway.settings import Settings
-from tests.gateway.client import gateway_client
+from tests.gateway.client import gateway_client, settings
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -23,7 +23,8 @@ def block(language: str) -> str:
 @pytest.mark.parametrize("dialect", ["sqlite"])
 async def test_the_readmes_query_answers_what_it_says(database: Database, url: str) -> None:
     await load(database, 3, 1, lambda _: None)
-    async with gateway_client(Settings(database_url=url)) as client:
+    points = {"rate_points": 100_000, "rate_points_per_second": 0.001}
+    async with gateway_client(settings(url, **points), "crm", {"ET-Client-Name": "kundeport-graphiql"}) as client:
         response = await client.post("/graphql", json={"query": block("graphql")})
     assert response.json() == orjson.loads(block("json"))
 

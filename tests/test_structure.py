@@ -16,14 +16,19 @@ from graphql import (
     GraphQLInterfaceType,
     GraphQLObjectType,
     is_introspection_type,
+    is_non_null_type,
     is_specified_directive,
     is_specified_scalar_type,
 )
+from strawberry.types.base import StrawberryObjectDefinition
 
 from datastore import bookkeeping
 from datastore.base import Base
 from datastore.migrate import METADATA
+from datastore.sealing import SEALED
+from schema.permission import SensitiveDirective
 from schema.root import schema
+from schema.view import DECLARED, Sensitive
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("datastore", "resolvers", "schema", "gateway")
@@ -117,6 +122,47 @@ def test_every_foreign_key_has_an_index(table: sa.Table) -> None:
     }
     without = [column.name for column in table.columns if column.foreign_keys and column.name not in first]
     assert without == []
+
+
+def shown_fields() -> Iterator[tuple[str, type[Base], Any, Any]]:
+    """Every field of a view: its name, the row class, how it is declared, and its type in the graph."""
+    rows = {row.__name__: row for row in ROWS}
+    for graphql_type in schema._schema.type_map.values():
+        definition = graphql_type.extensions.get("strawberry-definition")
+        if isinstance(definition, StrawberryObjectDefinition) and definition.name in rows:
+            assert isinstance(graphql_type, GraphQLObjectType)
+            for field in definition.fields:
+                member = graphql_type.fields[schema.config.name_converter.get_graphql_name(field)]
+                yield f"{definition.name}.{field.python_name}", rows[definition.name], field, member.type
+
+
+def test_what_is_sealed_is_shown_to_those_who_may_see_it_only() -> None:
+    """Opened by `sensitive`, which asks for a permission and a reason, and null to all others."""
+    sealed = {
+        f"{row.__name__}.{column.name}" for row in ROWS for column in row.__table__.columns if column.info.get(SEALED)
+    }
+    sensitive = set()
+    for where, row, field, graphql_type in shown_fields():
+        declared = field.metadata.get(DECLARED)
+        if not isinstance(declared, Sensitive):
+            assert where not in sealed, f"{where} shows what is stored, and that is sealed"
+            continue
+        assert declared.sealed.class_ is row, where
+        assert f"{row.__name__}.{declared.sealed.key}" in sealed, f"{where} opens what is not sealed"
+        assert not is_non_null_type(graphql_type), f"{where} has to be null for whoever may not see it"
+        assert SensitiveDirective(reveal=declared.reveal.value) in field.directives, where
+        sensitive.add(where)
+    assert "Note.text" in sensitive
+
+
+@pytest.mark.parametrize("table", METADATA.tables.values(), ids=str)
+def test_what_is_sealed_is_a_text_of_any_length_that_nothing_sorts_or_compares(table: sa.Table) -> None:
+    """A sealed text is longer than what it seals, and another one each time."""
+    sealed = {column.name for column in table.columns if column.info.get(SEALED)}
+    assert all(isinstance(table.c[each].type, sa.Text) for each in sealed)
+    assert not [str(index.name) for index in table.indexes if sealed & {column.name for column in index.columns}]
+    compared = [each for each in table.constraints if sealed & {column.name for column in getattr(each, "columns", ())}]
+    assert compared == []
 
 
 def test_long_files_are_named() -> None:

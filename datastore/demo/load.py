@@ -15,6 +15,7 @@ from datastore.demo.draw import REFERENCE
 from datastore.demo.numbers import customer_number
 from datastore.demo.people import ORGANISATIONS, TABLES, Batch
 from datastore.demo.relations import PREFERENCES, Row
+from datastore.sealing import SEALED, Keyring
 
 
 class AlreadyLoaded(Exception):
@@ -30,7 +31,8 @@ async def load(database: Database, customers: int, seed: int, progress: Callable
 
     Calls `progress` with the number of customers written since the last call. Answers the number of rows written by
     table. It is one transaction: whatever happens, all customers are there afterwards or none; until then others can
-    read but not write. What is in the database stays as it is. Raises AlreadyLoaded.
+    read but not write. What is in the database stays as it is. Raises AlreadyLoaded, and CannotOpen if the database has
+    no keys: what is sensitive is sealed here.
     """
     rows: Counter[str] = Counter()
     async with database.write() as session:
@@ -43,7 +45,7 @@ async def load(database: Database, customers: int, seed: int, progress: Callable
         highest_keys = {table: await _highest_key(session, table) for table in TABLES}
         write = _copy if database.dialect == "postgresql" else _insert
         for batch in people.customers(customers, seed, highest_keys=highest_keys, preference_keys=preference_keys):
-            await write(session, batch)
+            await write(session, batch, database.keys)
             rows.update({table: len(written) for table, written in batch.rows.items()})
             progress(batch.customers)
         if database.dialect == "postgresql":
@@ -91,20 +93,20 @@ async def _move_sequence(session: AsyncSession, table: str, key: int) -> None:
     await session.execute(select(func.setval(sequence, func.greatest(func.nextval(sequence), key))))
 
 
-async def _copy(session: AsyncSession, batch: Batch) -> None:
+async def _copy(session: AsyncSession, batch: Batch, keys: Keyring) -> None:
     connection, dialect = await _driver(session)
     for name, rows in batch.rows.items():
         table = Base.metadata.tables[name]
         await connection.copy_records_to_table(
-            name, records=_records(table, rows, dialect), columns=[column.name for column in table.columns]
+            name, records=_records(table, rows, dialect, keys), columns=[column.name for column in table.columns]
         )
 
 
-async def _insert(session: AsyncSession, batch: Batch) -> None:
+async def _insert(session: AsyncSession, batch: Batch, keys: Keyring) -> None:
     connection, dialect = await _driver(session)
     for name, rows in batch.rows.items():
         table = Base.metadata.tables[name]
-        await connection.executemany(str(table.insert().compile(dialect=dialect)), _records(table, rows, dialect))
+        await connection.executemany(str(table.insert().compile(dialect=dialect)), _records(table, rows, dialect, keys))
 
 
 async def _driver(session: AsyncSession) -> tuple[Any, Dialect]:
@@ -113,12 +115,14 @@ async def _driver(session: AsyncSession) -> tuple[Any, Dialect]:
     return (await connection.get_raw_connection()).driver_connection, connection.dialect
 
 
-def _records(table: Table, rows: list[Row], dialect: Dialect) -> Iterable[tuple[Any, ...]]:
+def _records(table: Table, rows: list[Row], dialect: Dialect, keys: Keyring) -> Iterable[tuple[Any, ...]]:
     """The rows in the order of the table's columns, as the driver takes them: encoded as SQLAlchemy would."""
-    return zip(*(_values(column, rows, dialect) for column in table.columns), strict=True)
+    return zip(*(_values(column, rows, dialect, keys) for column in table.columns), strict=True)
 
 
-def _values(column: Column[Any], rows: list[Row], dialect: Dialect) -> list[Any]:
+def _values(column: Column[Any], rows: list[Row], dialect: Dialect, keys: Keyring) -> list[Any]:
     values = [row[column.name] for row in rows]
+    if column.info.get(SEALED):
+        values = [keys.seal(value, column) for value in values]
     encode = column.type.dialect_impl(dialect).bind_processor(dialect)
     return values if encode is None else [encode(value) for value in values]

@@ -5,13 +5,15 @@ import type { TabsState } from "@graphiql/react";
 import { GraphiQL } from "graphiql";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { AccessBar } from "./access-bar";
 import { examples } from "./examples";
 import { examplesPlugin } from "./examples-panel";
 import { fetcher } from "./fetcher";
 import { isFirstVisit, storage } from "./storage";
 
 const plugins = [examplesPlugin, explorerPlugin({}), HISTORY_PLUGIN];
-const welcome = examples[0];
+// One that answers to whom the demo signs in by itself.
+const welcome = examples.find(({ file }) => file === "customer") ?? examples[0];
 const EMPTY_PAGE = "# Write a query here and press Ctrl-Enter.\n{\n  __typename\n}\n";
 
 // The menu is open at the first visit, where there is room for it beside the editor.
@@ -40,7 +42,7 @@ createRoot(document.getElementById("explorer")!).render(
       initialVariables={welcome?.variables}
       onTabChange={noteTabs}
       storage={storage}
-      // Headers carry the bearer token. It must never reach the browser's storage, where any script of this origin and
+      // Headers may carry a bearer token. It must never reach the browser's storage, where any script of this origin and
       // anybody at this machine could read it later: it lives in the page's memory only, and no switch offers otherwise.
       shouldPersistHeaders={false}
       showPersistHeadersSettings={false}
@@ -50,6 +52,7 @@ createRoot(document.getElementById("explorer")!).render(
       schemaDescription
     >
       <GraphiQL.Logo>
+        <AccessBar />
         <span className="brand">Kundeport</span>
       </GraphiQL.Logo>
     </GraphiQL>

@@ -7,7 +7,7 @@ from typing import Any
 from datastore import customer as stored
 from datastore.writing import Write
 from resolvers import formats
-from resolvers.customer.changing import assign, changeable, same_version
+from resolvers.customer.changing import assign, changeable, not_for_users, same_version
 from resolvers.customer.inputs import (
     CreatePostalAddressInput,
     DeletePostalAddressInput,
@@ -18,6 +18,7 @@ from resolvers.errors import ErrorCode, refuse
 from resolvers.given import Format, Problems, checked
 
 MOST_ADDRESSES = 50
+VERIFIED = {"verified_at"}
 ADDRESS_ID = re.compile("[0-9]{1,18}")
 FORMATS: Mapping[str, Format] = {"country_code": formats.alpha3}
 
@@ -29,6 +30,7 @@ async def create_postal_address(write: Write, given: CreatePostalAddressInput) -
     """
     customer = await changeable(write, given.customer_number)
     await room_for(write, customer, 1)
+    not_for_users(write, given, VERIFIED)
     address = new_address(write, customer, address_values(given))
     write.customer_changed(customer)
     return address
@@ -42,6 +44,7 @@ async def update_postal_address(write: Write, given: UpdatePostalAddressInput) -
     customer = await changeable(write, given.customer_number)
     address = await address_of(write, customer, given.postal_address_id, "postalAddressId")
     same_version(address, given.expected_version)
+    not_for_users(write, given, VERIFIED)
     assign(write, address, address_values(given))
     write.customer_changed(customer)
     return address

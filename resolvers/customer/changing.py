@@ -1,6 +1,6 @@
 """What every change of a customer begins and ends with."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy.orm.attributes import flag_modified
@@ -11,6 +11,7 @@ from datastore.customer import CustomerStatus
 from datastore.reading import snapshot
 from datastore.writing import Write
 from resolvers.errors import ErrorCode, refuse
+from resolvers.given import given_fields
 
 CHANNEL = "graphql"
 """The channel of a change whose input has no place to name one."""
@@ -61,3 +62,12 @@ def assign(write: Write, entity: stored.Customer | stored.PostalAddress, values:
         setattr(entity, name, value)
     entity.changed_at = write.now
     flag_modified(entity, "changed_at")  # a new version even where every value is what it was
+
+
+def not_for_users(write: Write, given: object, names: Collection[str], *path: str) -> None:
+    """Raises `Refused`, FORBIDDEN, where a user gives one of these fields of an input at `path`: nobody verifies their
+    own address."""
+    if write.viewer.is_user:
+        for attribute, name, _ in given_fields(given):
+            if attribute in names:
+                raise refuse(ErrorCode.FORBIDDEN, *path, name)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement
+from strawberry.utils.str_converters import to_camel_case
 
 from datastore import customer as stored
 from datastore.customer import CustomerStatus
@@ -13,9 +14,16 @@ from datastore.keyset import Page, page
 from datastore.loaders import Loaders
 from datastore.reading import among, columns, record_class, records, visible
 from datastore.text import email_key, sort_key
+from datastore.viewer import Permission, Viewer
 from resolvers import formats
 from resolvers.context import Context
-from resolvers.customer.inputs import CustomerFilterInput, CustomerLookup, CustomerOrder, SortDirection
+from resolvers.customer.inputs import (
+    CustomerFilterInput,
+    CustomerLookup,
+    CustomerOrder,
+    CustomerOrderField,
+    SortDirection,
+)
 from resolvers.errors import ErrorCode, refuse
 from resolvers.given import Format, Problems
 from resolvers.paging import paged, window
@@ -23,6 +31,18 @@ from resolvers.scalars import Long
 
 MOST_KEYS = 1000
 LONGEST_CRITERION = 100
+CONTACT_CRITERIA = (
+    "email",
+    "country_code",
+    "telephone_number_no_country_code",
+    "telephone_number",
+    "landline_number",
+    "date_of_birth",
+    "vipps_id",
+    "postal_address",
+    "post_code",
+)
+CONTACT_SORTS = (CustomerOrderField.EMAIL, CustomerOrderField.DATE_OF_BIRTH)
 TOLD_OF_THE_DELETED = frozenset(
     {"customer_number", "uuid", "organisation_id", "profile_type", "status", "version", "created_at", "changed_at"}
 )
@@ -37,6 +57,7 @@ async def customer(context: Context, by: CustomerLookup, include_deleted: bool =
     Raises `Refused`: ECARD_NUMBER_INVALID, UUID_INVALID.
     """
     if by.username:
+        may_search_by(context.viewer, "by", "username")
         return await by_username(context, by.username.value.organisation_id, by.username.value.username)
     row = stored.Customer
     found = await one(context, stored.survivors(context.viewer, row.id, condition_of(context, by)))
@@ -132,6 +153,8 @@ async def customers(
     search = search_of(context, filter or CustomerFilterInput())
     order = customer_order()
     if order_by:
+        if order_by.field in CONTACT_SORTS:
+            may_search_by(context.viewer, "orderBy", "field")
         order = customer_order(str(order_by.field.value), order_by.direction is SortDirection.DESC)
     statement = search_statement(context.viewer, search)
     wanted = page(context.database, stored.Customer, statement, order, part, ["customers", search])
@@ -144,6 +167,9 @@ def search_of(context: Context, given: CustomerFilterInput) -> CustomerSearch:
     if organisation != context.viewer.organisation_id and not context.viewer.is_internal:
         raise refuse(ErrorCode.ORGANISATION_NOT_ALLOWED, "filter", "organisationId", rejected=[organisation])
     problems = Problems()
+    for name in CONTACT_CRITERIA:
+        if getattr(given, name) is not None:
+            may_search_by(context.viewer, "filter", to_camel_case(name))
 
     def read(name: str, form: Format, text: str | None) -> Any:
         if text is not None:
@@ -177,6 +203,12 @@ def search_of(context: Context, given: CustomerFilterInput) -> CustomerSearch:
     )
     problems.raise_any()
     return search
+
+
+def may_search_by(viewer: Viewer, *path: str) -> None:
+    """Raises `Refused`, FORBIDDEN, for whoever may not read contact data: what finds or sorts by it tells it."""
+    if not viewer.holds(Permission.CONTACT_READ):
+        raise refuse(ErrorCode.FORBIDDEN, *path)
 
 
 def trimmed(text: str) -> str:

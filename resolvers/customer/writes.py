@@ -13,11 +13,12 @@ from datastore import customer as stored
 from datastore.bookkeeping import EventType
 from datastore.customer import CustomerStatus, ProfileType
 from datastore.text import email_key
+from datastore.viewer import Permission
 from datastore.writing import Write
 from resolvers import formats
 from resolvers.carry_out import TAKEN
-from resolvers.customer.addresses import checked_addresses, save_addresses
-from resolvers.customer.changing import changeable, changed
+from resolvers.customer.addresses import VERIFIED, checked_addresses, save_addresses
+from resolvers.customer.changing import changeable, changed, not_for_users
 from resolvers.customer.inputs import (
     CreateCustomerInput,
     DeactivateCustomerInput,
@@ -26,6 +27,9 @@ from resolvers.customer.inputs import (
 )
 from resolvers.errors import ErrorCode, refuse
 from resolvers.given import Format, Problems, checked, field_error
+
+NOT_FOR_USERS = {"status", "expiration_date", "email_verified_at", "telephone_number_verified_at"}
+"""What users do not change of themselves: `deactivateCustomer` is how they leave."""
 
 OSLO = ZoneInfo("Europe/Oslo")
 HASHER = PasswordHasher()
@@ -94,13 +98,20 @@ async def create_customer(write: Write, given: CreateCustomerInput) -> stored.Cu
 async def update_customer(write: Write, given: UpdateCustomerInput) -> stored.Customer:
     """The customer with the given changes (C30 to C35); posts UPDATE.
 
-    A field that is absent stays, null clears it (A04). Raises `Refused`: what `changeable` and the formats refuse,
-    EMAIL_TAKEN, CUSTOMER_DELETED where a deleted one is not taken back by `status`, DATE_INVALID, REQUIRED,
+    A field that is absent stays, null clears it (A04). Raises `Refused`: FORBIDDEN where `status` deletes or takes back
+    and the caller may not delete, or where a user gives one of `NOT_FOR_USERS`; what `changeable` and the formats
+    refuse, EMAIL_TAKEN, CUSTOMER_DELETED where a deleted one is not taken back by `status`, DATE_INVALID, REQUIRED,
     POSTAL_ADDRESS_NOT_FOUND, TOO_MANY_POSTAL_ADDRESSES.
     """
+    not_for_users(write, given, NOT_FOR_USERS)
+    for place, address in enumerate(given.postal_addresses or []):
+        not_for_users(write, address, VERIFIED, "postalAddresses", str(place))
     takes_back = given.status is not None and given.status.value is not CustomerStatus.DELETED
     customer = await changeable(write, given.customer_number, given.expected_version, deleted_too=takes_back)
     status = given.status.value if given.status else customer.status
+    deletes = (status is CustomerStatus.DELETED) != (customer.status is CustomerStatus.DELETED)
+    if deletes and not write.viewer.holds(Permission.CUSTOMER_DELETE):
+        raise refuse(ErrorCode.FORBIDDEN, "status", rejected=[status.name])
     problems = Problems()
     skip = {"customer_number", "customer_account_id", "status"}  # the account is not stored any more (C33)
     values = checked(problems, given, stored.Customer, FORMATS, needed=NEEDED, skip=skip)

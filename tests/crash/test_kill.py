@@ -7,9 +7,12 @@ from pathlib import Path
 
 from sqlalchemy import func, select, text
 
+from datastore.audit import AuditLogEntry
+from datastore.audit_check import verify
 from datastore.bookkeeping import IdempotencyRecord, OutboxEvent
 from datastore.customer import Customer, PostalAddress
 from datastore.database import Database
+from tests.conftest import KEYS
 from tests.customer.mutations import CREATE, KARI, done
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +36,7 @@ async def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_written
     acknowledged: set[int] = set()
     for run, moment in enumerate(MOMENTS):
         acknowledged |= killed_writer(url, run, moment)
-        database = Database(url)
+        database = Database(url, keys=KEYS)
         # Each statement sees one moment: on PostgreSQL the last transaction of a dead client may still end.
         row, events = Customer, OutboxEvent.customer_number
         counts = (
@@ -46,11 +49,14 @@ async def test_what_was_acknowledged_survives_kill_9_and_nothing_is_half_written
         assert await database.fetch(select(events).where(events.not_in(select(row.customer_number)))) == []
         keys, customers = (select(func.count()).select_from(t).scalar_subquery() for t in (IdempotencyRecord, row))
         assert [tuple(each) for each in await database.fetch(select(keys == customers))] == [(True,)]
+        logged = select(func.count()).where(AuditLogEntry.customer_id == row.id).scalar_subquery()
+        assert {tuple(each) for each in await database.fetch(select(logged).select_from(row))} == {(1,)}
+        assert {checked.problem async for checked in verify(database)} == {""}
         if database.dialect == "sqlite":
             assert [tuple(row) for row in await database.fetch(text("PRAGMA integrity_check"))] == [("ok",)]
         await database.close()
     assert len(acknowledged) >= sum(MOMENTS)
 
-    database = Database(url)
+    database = Database(url, keys=KEYS)
     assert (await done(database, CREATE, KARI))["customerNumber"] not in acknowledged
     await database.close()

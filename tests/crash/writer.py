@@ -6,6 +6,7 @@ import sys
 from itertools import count
 
 from datastore.database import Database
+from tests.conftest import KEYS
 from tests.customer.mutations import HOME, KARI, document, done
 
 CREATE = document("createCustomer", "customer { customerNumber }", " @idempotent(key: $key)", ", $key: String!")
@@ -21,7 +22,7 @@ async def write(database: Database, name: str) -> None:
 
 
 async def main(url: str, run: str) -> None:
-    database = Database(url)
+    database = Database(url, keys=KEYS)
     await asyncio.gather(*(write(database, f"{run}.{part}") for part in "abc"))
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import update
 from datastore import customer as stored
 from datastore.customer import CustomerStatus, ProfileType
 from datastore.database import Database
-from datastore.viewer import Viewer
+from datastore.viewer import TenantKind, Viewer
 from resolvers.errors import ErrorCode
 from tests.execute import FOREIGNER, INTERNAL, VIEWER, execute, refusal
 from tests.factories.customer import (
@@ -590,4 +590,4 @@ class TestByKey:
         assert await by_key(database, None, ["R-1"]) == [mine.customer_number]
         assert await by_key(database, numbers, viewer=FOREIGNER) == [theirs.customer_number]
         assert await by_key(database, numbers, viewer=INTERNAL) == []
-        assert await by_key(database, numbers, viewer=Viewer(2, is_internal=True)) == [theirs.customer_number]
+        assert await by_key(database, numbers, viewer=Viewer(2, TenantKind.INTERNAL)) == [theirs.customer_number]

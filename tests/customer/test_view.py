@@ -14,6 +14,7 @@ from datastore.customer import AddressType, CustomerStatus, ProfileType
 from datastore.database import Database
 from datastore.loaders import Loaders
 from datastore.reading import snapshot
+from datastore.viewer import Permission
 from resolvers.context import Context
 from schema.customer import Customer, PostalAddress
 from schema.view import DECLARED, UnknownAttribute, computed, loaded, many, one, view_of
@@ -399,14 +400,14 @@ class TestPattern:
             shoe_size: int
 
         with pytest.raises(UnknownAttribute, match=r"^Shoe\.shoe_size: Customer has no attribute shoe_size$"):
-            view_of(stored.Customer)(Shoe)
+            view_of(stored.Customer, needs=Permission.CUSTOMER_READ)(Shoe)
 
     @pytest.mark.parametrize("name", ["metadata", "visible_to", "registry", "count"])
     def test_attribute_of_the_class_that_is_no_column_is_none_of_the_row(self, name: str) -> None:
         broken = type("Broken", (), {"__annotations__": {name: str}})
 
         with pytest.raises(UnknownAttribute, match=rf"^Broken\.{name}: Customer has no attribute {name}$"):
-            view_of(stored.Customer)(broken)
+            view_of(stored.Customer, needs=Permission.CUSTOMER_READ)(broken)
 
     @pytest.mark.parametrize(
         "relation",
@@ -419,10 +420,10 @@ class TestPattern:
         worker = type("Worker", (), {"__annotations__": {"boss": int | None}, "boss": relation})
 
         with pytest.raises(UnknownAttribute, match=r"^Worker\.boss: Customer has no attribute boss_id$"):
-            view_of(stored.Customer)(worker)
+            view_of(stored.Customer, needs=Permission.CUSTOMER_READ)(worker)
 
     def test_view_shows_its_docstring_and_only_what_it_declares(self) -> None:
-        @view_of(stored.Customer)
+        @view_of(stored.Customer, needs=Permission.CUSTOMER_READ)
         class Sign:
             """What stands on the door."""
 
@@ -434,9 +435,10 @@ class TestPattern:
 
     async def test_pattern_works_on_rows_alone(self, database: Database) -> None:
         async def notes_in_capitals(load: Loaders, customer: Any) -> list[str]:
-            return [note.text.upper() for note in await load.many(stored.Note.customer_id).load(customer.id)]
+            notes = await load.many(stored.Note.customer_id).load(customer.id)
+            return [load.database.keys.open(note.text, stored.Note.text).upper() for note in notes]
 
-        @view_of(stored.Customer)
+        @view_of(stored.Customer, needs=Permission.CUSTOMER_READ)
         class Person:
             """A view made for this test."""
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from functools import cache
+from itertools import product
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from datastore.demo.draw import REFERENCE
 from datastore.demo.load import AlreadyLoaded, load
 from datastore.demo.places import POST_CODES
 from datastore.demo.relations import Row
+from datastore.sealing import SEALED, CannotOpen, Keyring
 from datastore.text import email_key, stored_key
 from resolvers import formats
+from tests.conftest import KEYS
 
 Tables = dict[str, list[Row]]
 ROW_CLASSES = {mapper.local_table.description: mapper.class_ for mapper in Base.registry.mappers}
@@ -366,7 +369,19 @@ async def test_loaded_rows_read_back_as_they_were_made(database: Database) -> No
     made = tables(people.customers(300, 1))
     for name, rows in made.items():
         found = await entities(database, name)
-        assert [{column: getattr(entity, column) for column in rows[0]} for entity in found] == rows, name
+        sealed = [column.name for column in Base.metadata.tables[name].columns if column.info.get(SEALED)]
+        read = [{column: getattr(entity, column) for column in rows[0]} for entity in found]
+        for row, column in product(read, sealed):
+            assert row[column] not in {made[column] for made in rows}
+            row[column] = KEYS.open(row[column], Base.metadata.tables[name].c[column])
+        assert read == rows, name
+
+
+async def test_nothing_sensitive_is_loaded_without_a_key(database: Database) -> None:
+    database.keys = Keyring()
+    with pytest.raises(CannotOpen, match="KUNDEPORT_ENCRYPTION_KEYS"):
+        await load(database, 300, 1, ignore)
+    assert set((await row_counts(database)).values()) == {0}
 
 
 async def test_loaded_values_are_stored_as_sqlalchemy_stores_them(database: Database) -> None:

@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from datastore import customer as stored
 from datastore.database import Database
 from datastore.loaders import LIST_CAP, Loaders, meaning, owned_through
-from datastore.viewer import Viewer
+from datastore.viewer import TenantKind, Viewer
 from tests.datastore.rows import values
 
 OURS, THEIRS = Viewer(1), Viewer(2)
-EVERYBODY = Viewer(3, is_internal=True)
+EVERYBODY = Viewer(3, TenantKind.INTERNAL)
 MANY = 5000
 
 Count = Callable[[], int]

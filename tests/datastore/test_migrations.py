@@ -16,16 +16,22 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from datastore import migrate
+from datastore.customer import Note
 from datastore.database import Database
 from datastore.keyset import cursor_key
-from tests.datastore.rows import value
+from datastore.sealing import SEALED, CannotOpen, Keyring
+from tests.conftest import KEYS
+from tests.datastore.rows import value, values
 
 TABLES = migrate.METADATA.tables
 REVISIONS = [
     script.revision for script in ScriptDirectory.from_config(migrate.configuration()).walk_revisions("base", "heads")
 ][::-1]
-REWRITTEN: dict[str, set[str]] = {}
-"""Revision -> the tables whose rows it changes on purpose. Rows of all others must come through untouched."""
+REWRITTEN: dict[str, set[str]] = {"0002": {"note"}}
+"""Revision -> the tables whose rows it changes on purpose, each with a test of its own below. Rows of all others must
+come through untouched."""
+SEALED_BY = {"note": "0002"}
+"""Table with a sealed column -> the revision that sealed it. Before, its texts are stored as they are."""
 
 LONGEST_NAME = 63
 """PostgreSQL cuts longer names."""
@@ -146,7 +152,8 @@ def test_an_index_is_called_uq_where_it_is_unique_and_ix_where_it_is_not(table: 
 
 
 async def fill(database: Database) -> None:
-    """Give every table that is empty a row with a value in every column."""
+    """Give every table that is empty a row with a value in every column, sealed where the revision has it so."""
+    current = await migrate.current_revision(database)
 
     def insert(connection: sa.Connection) -> None:
         inspector = sa.inspect(connection)
@@ -157,10 +164,16 @@ async def fill(database: Database) -> None:
             target = sa.table(str(name), *columns)
             if connection.scalar(sa.select(sa.func.count()).select_from(target)) == 0:
                 row = {column.name: value(declared_column(str(name), column), 1) for column in columns}
+                if name in SEALED_BY and REVISIONS.index(str(current)) >= REVISIONS.index(SEALED_BY[name]):
+                    row |= {each.name: KEYS.seal(row[each.name], each) for each in sealed_columns(TABLES[name])}
                 connection.execute(target.insert().values(row))
 
     async with database.engine.begin() as connection:
         await connection.run_sync(insert)
+
+
+def sealed_columns(table: sa.Table) -> list[sa.Column[Any]]:
+    return [column for column in table.columns if column.info.get(SEALED)]
 
 
 def columns_of(inspector: sa.Inspector, table: str) -> list[sa.Column[Any]]:
@@ -221,6 +234,86 @@ async def test_every_revision_goes_back_and_forth_with_a_row_in_every_table(data
     assert await migrate.current_revision(database) == migrate.newest_revision()
     assert await catalogue(database) == at_head
     assert all((await contents(database)).values())
+
+
+def test_every_table_with_a_sealed_column_says_since_when() -> None:
+    assert {name for name, table in TABLES.items() if sealed_columns(table)} == SEALED_BY.keys()
+
+
+NOTES = {number: f"Nr. {number}: «Ønsker \U0001f68b»" for number in range(1, 2502)} | {
+    2600: "",
+    2700: "test.bm90IHNlYWxlZA==",
+    10**12: "x" * 10_000,
+}
+"""Key -> text of notes, more than two batches of the migration, with gaps: also the empty, the longest and one that
+looks as if it were sealed."""
+
+
+async def add_notes(database: Database) -> list[dict[str, Any]]:
+    """The notes, at a revision that does not seal them, as they are stored, by key."""
+    customer, note = TABLES["customer"], TABLES["note"]
+    rows = [values(note, key) | {"customer_id": 1, "text": text} for key, text in NOTES.items()]
+    async with database.engine.begin() as connection:
+        await connection.execute(customer.insert(), values(customer, 1))
+        await connection.execute(note.insert(), rows)
+    return await all_notes(database)
+
+
+async def all_notes(database: Database) -> list[dict[str, Any]]:
+    note = TABLES["note"]
+    return [dict(row._mapping) for row in await database.fetch(sa.select(note).order_by(note.c.id))]
+
+
+async def test_notes_are_sealed_on_the_way_up_and_opened_on_the_way_down(database: Database) -> None:
+    await migrate.downgrade(database, "0001")
+    plain = await add_notes(database)
+    assert {row["id"]: row["text"] for row in plain} == NOTES
+
+    await migrate.upgrade(database, "0002")
+    sealed = await all_notes(database)
+    assert len({row["text"] for row in sealed}) == len(NOTES)
+    assert not any(text and text in row["text"] for row, text in zip(sealed, NOTES.values(), strict=True))
+    assert [row | {"text": KEYS.open(row["text"], Note.text)} for row in sealed] == plain
+
+    await migrate.downgrade(database, "0001")
+    assert await all_notes(database) == plain
+
+
+async def test_notes_that_an_older_key_sealed_are_opened_too(database: Database) -> None:
+    await migrate.downgrade(database, "0001")
+    plain = await add_notes(database)
+    await migrate.upgrade(database, "0002")
+    database.keys = Keyring({"newer": b"n" * 32, "test": b"k" * 32})
+    await migrate.downgrade(database, "0001")
+    assert await all_notes(database) == plain
+
+
+@pytest.mark.parametrize("keys", [Keyring(), Keyring({"test": b"w" * 32}), Keyring({"other": b"k" * 32})])
+async def test_notes_stay_as_they_are_without_the_key(database: Database, keys: Keyring) -> None:
+    await migrate.downgrade(database, "0001")
+    plain = await add_notes(database)
+    if not keys.keys:
+        database.keys = keys
+        with pytest.raises(CannotOpen, match="KUNDEPORT_ENCRYPTION_KEYS"):
+            await migrate.upgrade(database)
+        assert await migrate.current_revision(database) == "0001"
+        assert await all_notes(database) == plain
+        database.keys = KEYS
+
+    await migrate.upgrade(database)
+    sealed = await all_notes(database)
+    database.keys = keys
+    with pytest.raises(CannotOpen, match=r"note\.text"):
+        await migrate.downgrade(database, "0001")
+    assert await migrate.current_revision(database) == migrate.newest_revision()
+    assert await all_notes(database) == sealed
+
+
+async def test_a_database_without_notes_needs_no_key(database: Database) -> None:
+    database.keys = Keyring()
+    await migrate.downgrade(database, "0001")
+    await migrate.upgrade(database)
+    assert await migrate.current_revision(database) == migrate.newest_revision()
 
 
 async def test_an_upgrade_of_the_newest_database_changes_nothing(database: Database) -> None:

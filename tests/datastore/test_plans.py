@@ -11,7 +11,7 @@ import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import fields
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import product
 from types import SimpleNamespace
@@ -24,13 +24,18 @@ from strawberry import Some
 from strawberry.types.base import StrawberryObjectDefinition
 
 from datastore import customer as stored
+from datastore.audit import AuditKind
 from datastore.base import Base
 from datastore.bookkeeping import OutboxEvent
 from datastore.customer_reads import CRITERIA, SORTS
 from datastore.database import Database
 from datastore.keyset import cursor_key
+from datastore.own_profiles import OwnProfiles, own_profiles
 from datastore.text import sort_key
-from datastore.viewer import Viewer
+from datastore.viewer import GRANTABLE, TenantKind, Viewer
+from resolvers import audit
+from resolvers import viewer as viewers
+from resolvers.audit import AuditLogFilterInput
 from resolvers.carry_out import carry_out
 from resolvers.context import Context
 from resolvers.customer import addresses, inputs, reads, writes
@@ -38,8 +43,8 @@ from resolvers.customer.inputs import CustomerOrder, CustomerOrderField, SortDir
 from resolvers.scalars import Long
 from schema.node import NODES
 from schema.root import schema
-from schema.view import DECLARED, Computed
-from tests.conftest import DIALECTS, database_url, execute
+from schema.view import DECLARED, Computed, Sensitive
+from tests.conftest import DIALECTS, KEYS, database_url, execute
 from tests.datastore.rows import MOMENT, values
 
 ROWS = 4000
@@ -50,8 +55,12 @@ MOST_STEPS = ROWS
 """SQLite's instructions: a scan takes at least two for each row, whatever it does with it."""
 
 OURS = 1
-VIEWER = Viewer(OURS)
-KEYS = list(range(100, 120))
+IDS = list(range(100, 120))
+VIEWER = Viewer(OURS, permissions=GRANTABLE)
+INTERNAL = Viewer(99, TenantKind.INTERNAL, GRANTABLE)
+USER = Viewer(OURS, TenantKind.TRAVELLER, GRANTABLE, customer_number=102, customer_ids=frozenset({7, 102, 103, 104}))
+VIEWERS = [pytest.param(each, id=each.kind.value) for each in (VIEWER, INTERNAL, USER)]
+"""Callers of every mode. The user has merged profiles: one alone is the easy case."""
 SMALL = {"gateway_secret"}
 """Tables that do not grow with the customers."""
 
@@ -88,16 +97,29 @@ def number(table: sa.Table, row: int) -> dict[str, Any]:
         made |= {"is_legacy": row % 2 == 0}
     elif table.name == "preference":
         made |= {"organisation_id": OURS}
+    elif table.name == "note":
+        made |= {"text": KEYS.seal(f"Note {row}", stored.Note.text)}
     elif table.name == "outbox":
         made |= {"published_at": MOMENT}
     elif table.name == "idempotency":
         made |= {"organisation_id": OURS, "created_at": datetime.now(UTC)}
+    elif table.name == "audit_log":
+        made |= {
+            "organisation_id": OURS if row % 100 else 2,
+            "kind": AuditKind.CHANGE if row % 500 else AuditKind.REVEAL,
+            "operation": "updateCustomer" if row % 500 else "deactivateCustomer",
+            "logged_at": MOMENT + timedelta(hours=row),
+            "customer_id": row,
+            "details": {"reason": "a test", "fields": ["Note.text"]},
+        }
+    elif table.name == "audit_chain":
+        made |= {"number": ROWS}
     return made
 
 
 async def fill(url: str) -> None:
     """`ROWS` rows in every table, inserted parents first."""
-    database = Database(url)
+    database = Database(url, keys=KEYS)
     async with database.engine.begin() as connection:
         for table in Base.metadata.sorted_tables:
             if table.name not in SMALL:
@@ -134,18 +156,23 @@ class Watch:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        self.context = Context(database, VIEWER, client_name="test")
+        self.asks(VIEWER)
         self.sent: list[tuple[str, Any]] = []
         for engine in (database.engine, database.reads):
             sa.event.listen(engine.sync_engine, "before_cursor_execute", self._note)
+
+    def asks(self, viewer: Viewer) -> None:
+        """From now on it is this viewer who asks."""
+        self.context = Context(self.database, viewer, client_name="test", reason="a test")
 
     def _note(self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
         if statement.startswith(("WITH", "SELECT", "INSERT", "UPDATE", "DELETE")):
             self.sent.append((statement, parameters))
 
     @asynccontextmanager
-    async def judged(self, *, in_order: bool = False) -> AsyncIterator[None]:
-        """All statements of the block must find their rows by an index; `in_order`: without sorting them, too."""
+    async def judged(self, *, in_order: bool = False, along: str = "") -> AsyncIterator[None]:
+        """All statements of the block must find their rows by an index; `in_order`: without sorting them, too. They may
+        walk the primary key of the table `along`, as they may walk any index, if they do not walk far."""
         self.sent.clear()
         self.context.forget()
         yield
@@ -154,20 +181,20 @@ class Watch:
         assert sent, "nothing was asked of the database"
         for statement, parameters in sent:
             async with self.database.engine.connect() as connection:
-                problems = [problem async for problem in explain(connection, statement, parameters, in_order)]
+                problems = [problem async for problem in explain(connection, statement, parameters, in_order, along)]
                 await connection.rollback()
             if problems:
                 pytest.fail("\n".join([*problems, statement, str(parameters)]), pytrace=False)
 
 
 async def sqlite_problems(
-    connection: AsyncConnection, statement: str, parameters: Any, in_order: bool
+    connection: AsyncConnection, statement: str, parameters: Any, in_order: bool, along: str
 ) -> AsyncIterator[str]:
     explained: Any = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
     plan = [row.detail for row in explained]
-    temporary = {*re.findall(r"(?:MATERIALIZE|CO-ROUTINE) (\S+)", "\n".join(plan)), "CONSTANT", *SMALL}
+    temporary = {*re.findall(r"(?:MATERIALIZE|CO-ROUTINE) (\S+)", "\n".join(plan)), "CONSTANT", along, *SMALL}
     for step in plan:
-        if (scanned := re.match(r"SCAN (\S+)(?! VIRTUAL| USING INDEX)\b", step)) and scanned[1] not in temporary:
+        if (scanned := re.match(r"SCAN (\S+)(?!\S| VIRTUAL| USING INDEX)", step)) and scanned[1] not in temporary:
             yield f"{step}, in {plan}"
         if in_order and "TEMP B-TREE" in step:
             yield f"{step}, in {plan}"
@@ -187,7 +214,7 @@ async def sqlite_problems(
 
 
 async def postgres_problems(
-    connection: AsyncConnection, statement: str, parameters: Any, in_order: bool
+    connection: AsyncConnection, statement: str, parameters: Any, in_order: bool, _along: str
 ) -> AsyncIterator[str]:
     """Whatever reads a whole table is made so dear that it is left only where no index fits."""
     analyse = "ANALYZE, " if statement.startswith(("SELECT", "WITH")) else ""
@@ -217,7 +244,7 @@ def nodes_of(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 async def watch(filled: str) -> AsyncIterator[Watch]:
-    database = Database(filled)
+    database = Database(filled, keys=KEYS)
     yield Watch(database)
     await database.close()
 
@@ -232,8 +259,12 @@ LOOKUPS: dict[str, Any] = {
 """Look-up key -> the value that customer 102 is found by."""
 
 
+@pytest.mark.parametrize("viewer", VIEWERS)
 @pytest.mark.parametrize("key", [field.name for field in fields(inputs.CustomerLookup)])
-async def test_look_up(watch: Watch, key: str) -> None:
+async def test_look_up(watch: Watch, key: str, viewer: Viewer) -> None:
+    watch.asks(viewer)
+    if key == "customer_ref":
+        watch.asks(replace(viewer, organisation_id=OURS))
     absent = dict.fromkeys(LOOKUPS)
     async with watch.judged():
         found = await reads.customer(watch.context, inputs.CustomerLookup(**absent | {key: Some(LOOKUPS[key])}))
@@ -251,7 +282,7 @@ async def test_look_up_by_the_long_number_of_an_ecard(watch: Watch) -> None:
 
 @pytest.mark.parametrize(
     "keys",
-    [{"customer_numbers": KEYS}, {"customer_references": [f"ref{key}" for key in KEYS]}],
+    [{"customer_numbers": IDS}, {"customer_references": [f"ref{key}" for key in IDS]}],
     ids=lambda keys: next(iter(keys)),
 )
 async def test_look_up_of_many(watch: Watch, keys: Any) -> None:
@@ -319,16 +350,18 @@ def relations() -> Iterator[tuple[str, type[Base], Any]]:
         definition = graphql_type.extensions.get("strawberry-definition")
         for field in definition.fields if isinstance(definition, StrawberryObjectDefinition) else ():
             declared = field.metadata.get(DECLARED)
-            if declared is not None and not isinstance(declared, Computed):
+            if declared is not None and not isinstance(declared, Computed | Sensitive):
                 yield f"{name}.{field.python_name}", rows[name], declared
 
 
 RELATIONS = list(relations())
 
 
+@pytest.mark.parametrize("viewer", VIEWERS)
 @pytest.mark.parametrize(("row", "declared"), [each[1:] for each in RELATIONS], ids=[each[0] for each in RELATIONS])
-async def test_relation(watch: Watch, row: type[Base], declared: Any) -> None:
-    parents = [SimpleNamespace(**number(row.__table__, key)) for key in KEYS]  # type: ignore[arg-type]
+async def test_relation(watch: Watch, row: type[Base], declared: Any, viewer: Viewer) -> None:
+    watch.asks(viewer)
+    parents = [SimpleNamespace(**number(row.__table__, key)) for key in IDS]  # type: ignore[arg-type]
     for parent in parents:
         parent.__dict__.update({column.name: 7 for column in row.__table__.columns if column.name == "parent_id"})
     info: Any = SimpleNamespace(context=watch.context)
@@ -343,9 +376,10 @@ def test_relations_are_found() -> None:
 
 @pytest.mark.parametrize("name", NODES)
 async def test_node(watch: Watch, name: str) -> None:
-    keys = [number(NODES[name].class_.__table__, key)[NODES[name].key] for key in KEYS]
+    column = NODES[name].column
+    keys = [number(column.class_.__table__, key)[column.key] for key in IDS]
     async with watch.judged():
-        found = await watch.context.load.one(NODES[name]).load_many(keys)
+        found = await watch.context.load.one(column).load_many(keys)
     assert any(found)
 
 
@@ -365,13 +399,116 @@ async def test_loaders_by_every_foreign_key(watch: Watch, column: Any) -> None:
     assert [len(each) for each in rows] == counts
 
 
+AUDIT_FILTERS: dict[str, Any] = {
+    "organisation_id": Long(2),
+    "customer_number": Long(102),
+    "kind": AuditKind.REVEAL,
+    "operation": "deactivateCustomer",
+    "subject": "102subject",
+    "correlation_id": "102correlation_id",
+    "logged_from": MOMENT + timedelta(hours=ROWS - 20),
+    "logged_before": MOMENT + timedelta(hours=20),
+}
+"""Criterion -> a value that few entries have. Those of customer 102 are among the oldest."""
+
+
+async def pages_in_order(watch: Watch, given: AuditLogFilterInput | None) -> int:
+    """How many entries four pages have: the first, the next, the last and the one before it; all must be cheap."""
+    watch.asks(INTERNAL)
+    edges: list[Any] = []
+    async with watch.judged(in_order=True, along="audit_log"):
+        page = await audit.audit_log(watch.context, given, first=10)
+        edges += page.edges
+    async with watch.judged(in_order=True, along="audit_log"):
+        page = await audit.audit_log(watch.context, given, first=10, after=page.page_info.end_cursor)
+        edges += page.edges
+    async with watch.judged(in_order=True, along="audit_log"):
+        page = await audit.audit_log(watch.context, given, last=10)
+        edges += page.edges
+    async with watch.judged(in_order=True, along="audit_log"):
+        page = await audit.audit_log(watch.context, given, last=10, before=page.page_info.start_cursor)
+        edges += page.edges
+    return len(edges)
+
+
+async def test_the_whole_audit_log(watch: Watch) -> None:
+    assert await pages_in_order(watch, None) == 40
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"organisation_id": Long(OURS)}, {"kind": AuditKind.CHANGE}, {"operation": "updateCustomer"}],
+    ids=lambda given: next(iter(given)),
+)
+async def test_the_audit_log_by_what_most_entries_have(watch: Watch, given: Any) -> None:
+    assert await pages_in_order(watch, AuditLogFilterInput(**given)) == 40
+
+
+@pytest.mark.parametrize("criterion", [field.name for field in fields(AuditLogFilterInput)])
+async def test_the_audit_log_by_what_few_entries_have(watch: Watch, criterion: str) -> None:
+    watch.asks(INTERNAL)
+    given = AuditLogFilterInput(**{criterion: AUDIT_FILTERS[criterion]})
+    async with watch.judged(in_order=True, along="audit_log"):
+        page = await audit.audit_log(watch.context, given, first=10)
+    assert page.edges
+    async with watch.judged():
+        assert len(page.edges) <= await page.total_items() < MOST_ROWS
+
+
+@pytest.mark.parametrize("own", [{500}, {500, 1000, 1500}], ids=["one profile", "merged profiles"])
+async def test_the_log_of_looks_at_a_user(watch: Watch, own: set[int]) -> None:
+    watch.asks(replace(USER, customer_ids=frozenset(own)))
+    async with watch.judged(in_order=len(own) == 1):
+        page = await audit.data_access_log(watch.context, first=10)
+        assert await page.total_items() == len(own)
+    assert {edge.node.customer_id for edge in page.edges} == own
+
+
+@pytest.mark.parametrize(
+    ("given", "own"), [(102, OwnProfiles(102, frozenset({102}))), (101, OwnProfiles(99, frozenset({99, 101})))]
+)
+async def test_the_profiles_of_a_user(watch: Watch, given: int, own: OwnProfiles) -> None:
+    async with watch.judged():
+        assert await own_profiles(watch.database, OURS, given) == own
+    watch.asks(replace(USER, customer_number=own.customer_number, customer_ids=own.customer_ids))
+    async with watch.judged():
+        mine = await viewers.own_customer(watch.context)
+    assert mine is not None
+    assert mine.customer_number == own.customer_number
+
+
+async def test_a_user_without_a_profile(watch: Watch) -> None:
+    watch.asks(replace(USER, customer_ids=frozenset()))
+    async with watch.judged():
+        by = inputs.CustomerLookup(**dict.fromkeys(LOOKUPS) | {"customer_number": Some(102)})
+        assert await reads.customer(watch.context, by) is None
+    async with watch.judged():
+        assert (await audit.data_access_log(watch.context, first=10)).edges == []
+
+
+REVEAL = "query Why { customer(by: { customerNumber: 102 }) { notes { text } } }"
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+async def test_a_reveal(watch: Watch, viewer: Viewer) -> None:
+    """The customer, its notes, and the audit entry about them."""
+    watch.asks(viewer)
+    async with watch.judged():
+        result = await schema.execute(REVEAL, context_value=watch.context)
+        await watch.context.finish()
+    assert result.errors is None
+    assert result.data == {"customer": {"notes": [{"text": "Note 102"}]}}
+    assert any("INSERT INTO audit_log" in statement for statement, _ in watch.sent)
+
+
 async def test_the_secret_of_cursors(watch: Watch) -> None:
     async with watch.judged():
         await cursor_key(watch.database)
 
 
 async def test_writes(watch: Watch) -> None:
-    """All that mutations look up: the customer, its rivals for email and reference, addresses, idempotency."""
+    """All that mutations look up: the customer, its rivals for email and reference, addresses, idempotency, the head of
+    the audit chain."""
     by: Any = {"changed_by": "web", "changed_by_channel": "web"}
     name: Any = {"first_name": "Kari", "surname": "Nordmann"}
     place: Any = {
@@ -384,6 +521,7 @@ async def test_writes(watch: Watch) -> None:
     async def write(act: Any, given: Any) -> Any:
         async with watch.judged():
             outcome = await carry_out(watch.context, act.__name__, act, given, key=uuid.uuid4().hex)
+        assert any("INSERT INTO audit_log" in statement for statement, _ in watch.sent)
         assert outcome.user_errors == ()
         return outcome.value
 

@@ -170,8 +170,10 @@ def account_of(customer: stored.Customer, **values: Any) -> Values:
 
 async def a_note(database: Database, customer: stored.Customer, **values: Any) -> stored.Note:
     """Employee `ola` noted about the customer: "Called about a refund."."""
-    note = {"text": "Called about a refund.", "created_by": "ola", "changed_by": "ola"}
-    return (await inserted(database, stored.Note, {"customer_id": customer.id, **note, **CHANGES, **values}))[0]
+    note = {"text": "Called about a refund.", "created_by": "ola", "changed_by": "ola", **values}
+    sealed = {"text": database.keys.seal(note["text"], stored.Note.text)}
+    row = {"customer_id": customer.id, **CHANGES, **note, **sealed}
+    return (await inserted(database, stored.Note, row))[0]
 
 
 async def a_personnel_ticket(

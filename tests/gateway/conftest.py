@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,9 +25,10 @@ def live_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def live_headers() -> dict[str, str]:
-    """Headers that let a request to `live_server` in."""
-    return {}
+def live_headers(live_server: str) -> dict[str, str]:
+    """Headers that let a request to `live_server` in, as the role that GraphiQL begins with."""
+    token = httpx.post(f"{live_server}/demo/token", json={"role": "crm"}).raise_for_status().json()["token"]
+    return {"Authorization": f"Bearer {token}"}
 
 
 class serving:  # noqa: N801
@@ -38,8 +40,10 @@ class serving:  # noqa: N801
             self.port: int = free.getsockname()[1]
         command = [sys.executable, "-m", "gateway.cli", "serve", "--port", str(self.port), *options]
         settings = {"KUNDEPORT_LOG_FORMAT": "json", **environment}
+        # A file, not a pipe: nobody reads it while the gateway runs, and a full pipe would stop it.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115
         self.process = subprocess.Popen(
-            command, cwd=ROOT, env=os.environ | settings, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command, cwd=ROOT, env=os.environ | settings, stdout=self._output, stderr=subprocess.STDOUT
         )
 
     def __enter__(self) -> str:
@@ -52,9 +56,15 @@ class serving:  # noqa: N801
             except httpx.TransportError:
                 time.sleep(0.05)
         self.process.kill()
-        output = self.process.communicate()[0].decode()
-        pytest.fail(f"the gateway did not become ready:\n{output}")
+        pytest.fail(f"the gateway did not become ready:\n{self.output()}")
+
+    def output(self) -> str:
+        """What the process has written, once it has ended."""
+        self.process.wait(timeout=30)
+        self._output.seek(0)
+        return self._output.read().decode()
 
     def __exit__(self, *_: object) -> None:
         self.process.send_signal(signal.SIGTERM)
-        self.process.communicate(timeout=30)
+        self.process.wait(timeout=30)
+        self._output.close()

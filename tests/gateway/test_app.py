@@ -14,15 +14,14 @@ from uvicorn.config import STARTUP_FAILURE
 from datastore.database import Database
 from gateway import app as gateway_app
 from gateway.app import NotMigrated
-from gateway.settings import Settings
-from tests.gateway.client import gateway_client
+from tests.gateway.client import authorization, environment, gateway_client, settings
 from tests.gateway.conftest import ROOT, serving
 
 HELLO = {"query": "{ errorMessages { errorCode } }"}
 
 
 async def test_the_gateway_answers_graphql_and_echoes_the_correlation_id(url: str) -> None:
-    async with gateway_client(Settings(database_url=url)) as client:
+    async with gateway_client(settings(url), "admin") as client:
         response = await client.post("/graphql", json=HELLO, headers={"X-Correlation-Id": "abc-123"})
         assert response.status_code == 200
         assert response.headers["X-Correlation-Id"] == "abc-123"
@@ -36,7 +35,7 @@ async def test_an_unexpected_failure_is_masked_and_carries_the_correlation_id(
         raise RuntimeError("the secret of the house")
 
     monkeypatch.setattr(Database, "fetch", fail)
-    async with gateway_client(Settings(database_url=url, log_format="json")) as client:
+    async with gateway_client(settings(url, log_format="json"), "admin") as client:
         query = {"query": "{ customer(by: { customerNumber: 1 }) { surname } }"}
         response = await client.post("/graphql", json=query, headers={"X-Correlation-Id": "id-9"})
     (error,) = response.json()["errors"]
@@ -53,27 +52,27 @@ async def test_a_page_that_is_not_built_says_how_to_build_it(
     url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(gateway_app, "STATIC", tmp_path)
-    async with gateway_client(Settings(database_url=url)) as client:
+    async with gateway_client(settings(url), "admin") as client:
         response = await client.get("/")
     assert response.status_code == 404
     assert "make explorer" in response.text
 
 
 async def test_unknown_paths_are_not_found(url: str) -> None:
-    async with gateway_client(Settings(database_url=url)) as client:
+    async with gateway_client(settings(url), "admin") as client:
         assert (await client.get("/static/../app.py")).status_code == 404
         assert (await client.get("/graphiql")).status_code == 404
 
 
 async def test_a_database_that_is_not_migrated_is_refused_with_the_command_to_run(tmp_path: Path) -> None:
     with pytest.raises(NotMigrated, match="Run: kundeport migrate"):
-        async with gateway_client(Settings(database_url=f"sqlite+aiosqlite:///{tmp_path}/empty.db")):
+        async with gateway_client(settings(f"sqlite+aiosqlite:///{tmp_path}/empty.db")):
             pytest.fail("the gateway started")
 
 
-def test_the_demo_serves_its_showcase_customer(live_server: str) -> None:
+def test_the_demo_serves_its_showcase_customer(live_server: str, live_headers: dict[str, str]) -> None:
     query = {"query": "{ customer(by: { customerNumber: 1000000001 }) { firstName surname } }"}
-    response = httpx.post(f"{live_server}/graphql", json=query)
+    response = httpx.post(f"{live_server}/graphql", json=query, headers=live_headers)
     assert response.json()["data"] == {"customer": {"firstName": "Kari", "surname": "Nordmann"}}
 
 
@@ -89,19 +88,18 @@ def test_assets_are_cached_forever_and_the_page_never(live_server: str) -> None:
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_a_server_without_demo_sets_up_a_new_file_and_ends_cleanly(tmp_path: Path, workers: str) -> None:
-    environment = {"KUNDEPORT_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/new.db"}
-    server = serving(environment, "--workers", workers)
+    server = serving(environment(f"sqlite+aiosqlite:///{tmp_path}/new.db"), "--workers", workers)
     with server as base_url:
         query = {"query": "{ customers { totalItems } }"}
-        assert httpx.post(f"{base_url}/graphql", json=query).json()["data"] == {"customers": {"totalItems": 0}}
+        answer = httpx.post(f"{base_url}/graphql", json=query, headers=authorization("crm"))
+        assert answer.json()["data"] == {"customers": {"totalItems": 0}}
         server.process.send_signal(signal.SIGTERM)
-        output = server.process.communicate(timeout=30)[0].decode()
+        output = server.output()
     assert server.process.returncode == 0, output
 
 
 async def test_not_even_the_finest_log_has_a_value_of_a_statement(url: str, capfd: pytest.CaptureFixture[str]) -> None:
-    settings = Settings(database_url=url, log_level="DEBUG", log_format="json")
-    async with gateway_client(settings) as client:
+    async with gateway_client(settings(url, log_level="DEBUG", log_format="json"), "admin") as client:
         query = {"query": '{ customers(filter: { email: "kari.hemmelig@example.no" }) { totalItems } }'}
         assert (await client.post("/graphql", json=query)).json()["data"] == {"customers": {"totalItems": 0}}
         assert (await client.get("/customers/kari.hemmelig@example.no")).status_code == 404
@@ -118,9 +116,9 @@ serve_until_stopped(uvicorn.Config("gateway.app:create_app", factory=True, port=
 
 
 def test_workers_that_cannot_start_end_the_server_with_an_error(tmp_path: Path) -> None:
-    environment = os.environ | {"KUNDEPORT_DATABASE_URL": f"sqlite+aiosqlite:///{tmp_path}/not-migrated.db"}
+    given = os.environ | environment(f"sqlite+aiosqlite:///{tmp_path}/not-migrated.db")
     command = [sys.executable, "-c", SERVE_TWO]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(command, cwd=ROOT, env=given, capture_output=True, text=True, timeout=60, check=False)
     assert "NotMigrated" in ended.stderr
     assert ended.returncode == STARTUP_FAILURE
 
@@ -130,7 +128,7 @@ async def test_a_database_that_is_locked_is_answered_as_unavailable(url: str, mo
         raise OperationalError("SELECT", None, Exception("database is locked"))
 
     monkeypatch.setattr(Database, "fetch", fail)
-    async with gateway_client(Settings(database_url=url)) as client:
+    async with gateway_client(settings(url), "admin") as client:
         query = {"query": "{ customer(by: { customerNumber: 1 }) { surname } }"}
         (error,) = (await client.post("/graphql", json=query)).json()["errors"]
     assert (error["extensions"]["errorCode"], error["extensions"]["status"]) == ("UNAVAILABLE", 503)

@@ -8,8 +8,7 @@ from sqlalchemy import text
 from datastore.database import Database
 from datastore.demo.load import load
 from datastore.migrate import METADATA
-from gateway.settings import Settings
-from tests.gateway.client import gateway_client
+from tests.gateway.client import gateway_client, settings
 
 NUMBER = 1_000_000_001
 CUSTOMER = "query ($by: CustomerLookup!) { customer(by: $by) { surname } }"
@@ -61,7 +60,7 @@ async def test_bad_input_is_refused_with_a_code_and_changes_nothing(name: str, d
     document, variables, code = REFUSED[name]
     await load(database, 3, 1, lambda _: None)
     before = await contents(database)
-    async with gateway_client(Settings(database_url=url, log_format="json")) as client:
+    async with gateway_client(settings(url, log_format="json"), "admin") as client:
         response = await client.post(
             "/graphql",
             json={"query": document, "variables": variables},
@@ -77,14 +76,14 @@ async def test_bad_input_is_refused_with_a_code_and_changes_nothing(name: str, d
 
 async def test_a_lone_surrogate_is_refused(url: str) -> None:
     body = rb'{"query": "query($f: CustomerFilterInput) { customers(filter: $f) { totalItems } }", "variables": {"f": {"surname": "\ud800"}}}'  # noqa: E501
-    async with gateway_client(Settings(database_url=url)) as client:
+    async with gateway_client(settings(url), "admin") as client:
         response = await client.post("/graphql", content=body, headers={"Content-Type": "application/json"})
     assert response.status_code == 400
     assert response.json()["errors"][0]["extensions"]["errorCode"] == "TEXT_INVALID"
 
 
 async def test_a_body_of_two_megabytes_is_too_large(url: str) -> None:
-    async with gateway_client(Settings(database_url=url)) as client:
+    async with gateway_client(settings(url), "admin") as client:
         response = await client.post("/graphql", json={"query": "{ a }" + " " * 2_000_000})
     assert response.status_code == 413
     assert response.json()["errors"][0]["extensions"]["errorCode"] == "REQUEST_TOO_LARGE"
@@ -103,6 +102,6 @@ async def test_a_body_of_two_megabytes_is_too_large(url: str) -> None:
     ],
 )
 async def test_an_unknown_customer_is_null(by: dict[str, Any], url: str) -> None:
-    async with gateway_client(Settings(database_url=url)) as client:
+    async with gateway_client(settings(url), "admin") as client:
         response = await client.post("/graphql", json={"query": CUSTOMER, "variables": {"by": by}})
     assert response.json()["data"] == {"customer": None}

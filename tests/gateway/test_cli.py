@@ -11,11 +11,13 @@ from datastore.customer import Customer
 from datastore.database import Database
 from gateway.cli import main
 from schema.root import schema
+from tests.gateway.client import environment
 
 
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "Run":
-    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/cli.db")
+    for name, value in environment(f"sqlite+aiosqlite:///{tmp_path}/cli.db").items():
+        monkeypatch.setenv(name, value)
     return Run()
 
 
@@ -34,14 +36,14 @@ async def number_of_customers(url: str) -> int:
 def test_help_names_every_command(run: Run) -> None:
     result = run("--help")
     assert result.exit_code == 0
-    for command in ("serve", "demo", "migrate", "schema"):
+    for command in ("serve", "demo", "migrate", "token", "schema", "documents", "audit", "key", "reseal"):
         assert f"\n  {command}" in result.output
 
 
 def test_migrate_can_be_repeated(run: Run) -> None:
     for _ in range(2):
         result = run("migrate")
-        assert (result.exit_code, result.output) == (0, "The database is at revision 0001.\n")
+        assert (result.exit_code, result.output) == (0, "The database is at revision 0002.\n")
 
 
 def test_demo_fills_the_database_once_per_seed(run: Run, tmp_path: Path) -> None:
@@ -71,7 +73,7 @@ def test_schema_check_accepts_the_present_schema(run: Run, tmp_path: Path) -> No
 
 def test_schema_check_names_what_breaks_clients(run: Run, tmp_path: Path) -> None:
     old = tmp_path / "old.graphql"
-    old.write_text(schema.as_str().replace("type LocalDate {", "type LocalDate {\n  week: Int!\n"))
+    old.write_text(schema.as_str().replace("  day: Int!", "  day: Int!\n  week: Int!"))
     result = run("schema", "--check", str(old))
     assert result.exit_code == 1
     assert "FIELD_REMOVED" in result.output
@@ -98,7 +100,8 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, run: Run) -> 
 def test_a_database_that_does_not_answer_is_named_without_its_password(
     command: str, url: str, said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", url)
+    for name, value in environment(url).items():
+        monkeypatch.setenv(name, value)
     result = CliRunner().invoke(main, [command])
     assert result.exit_code in (1, 2)
     assert said in result.output
@@ -119,3 +122,22 @@ def test_schema_check_says_that_a_file_is_no_schema(run: "Run", tmp_path: Path) 
     result = run("schema", "--check", str(old))
     assert result.exit_code == 1
     assert "is not a GraphQL schema" in result.output
+
+
+@pytest.mark.parametrize("missing", ["KUNDEPORT_ENCRYPTION_KEYS", "KUNDEPORT_ISSUERS"])
+def test_serve_without_an_issuer_or_a_key_says_which_setting_is_missing(
+    missing: str, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv(missing)
+    result = run("serve")
+    assert result.exit_code == 2
+    assert missing in result.output
+    assert not (tmp_path / "cli.db").exists()
+
+
+def test_a_wrong_key_is_refused_without_showing_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUNDEPORT_ENCRYPTION_KEYS", "k1:hemmelig")
+    result = run("migrate")
+    assert result.exit_code == 2
+    assert "KUNDEPORT_ENCRYPTION_KEYS" in result.output
+    assert "hemmelig" not in result.output

@@ -19,8 +19,9 @@ from strawberry.schema.config import StrawberryConfig
 from gateway import log
 from gateway.correlation import CorrelationMiddleware
 from gateway.errors import LONGEST_MESSAGE, MOST_ERRORS, error_entry
-from gateway.http import GRAPHQL_JSON, GraphQLEndpoint
+from gateway.request import GRAPHQL_JSON
 from resolvers.errors import ErrorCode, Refused, UserError, refuse
+from tests.gateway.doubles import endpoint
 
 SECRET = "hunter2"
 FNR = 15108695088
@@ -135,7 +136,7 @@ def lines() -> Iterator[io.StringIO]:
 
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = CorrelationMiddleware(Starlette(routes=[Route("/graphql", GraphQLEndpoint(SCHEMA, lambda _request: {}))]))
+    app = CorrelationMiddleware(Starlette(routes=[Route("/graphql", endpoint(SCHEMA))]))
     headers = {"Accept": GRAPHQL_JSON, "X-Correlation-Id": "test-1"}
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(app), base_url="http://gateway", headers=headers

@@ -16,13 +16,13 @@ from starlette.routing import Route
 from starlette.types import Message
 from strawberry import scalars
 
-from gateway import http
+from datastore.viewer import Viewer
 from gateway.documents import LONGEST_KEPT
-from gateway.http import GraphQLEndpoint, negotiate
 from gateway.limits import Limits
+from gateway.request import GRAPHQL_JSON, JSON, negotiate
 from resolvers.errors import ErrorCode, refuse
+from tests.gateway.doubles import PlainContext, endpoint
 
-GRAPHQL_JSON, JSON = http.GRAPHQL_JSON, http.JSON
 CONTEXT = "X-Test-Context"
 
 
@@ -85,16 +85,16 @@ class Subscription:
 SCHEMA = strawberry.Schema(Query, Mutation, Subscription)
 
 
-def make_context(request: Request) -> object:
+def make_context(request: Request, _viewer: Viewer) -> PlainContext:
     if request.headers.get(CONTEXT) == "refuse":
         raise refuse(ErrorCode.FORBIDDEN)
     if request.headers.get(CONTEXT) == "break":
         raise RuntimeError("secret detail")
-    return {}
+    return PlainContext()
 
 
 def make_client(**settings: Any) -> httpx.AsyncClient:
-    app = Starlette(routes=[Route("/graphql", GraphQLEndpoint(SCHEMA, make_context, **settings))])
+    app = Starlette(routes=[Route("/graphql", endpoint(SCHEMA, make_context=make_context, **settings))])
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
 
 
@@ -328,6 +328,9 @@ async def test_a_compressed_body_gets_415(client: httpx.AsyncClient) -> None:
         b'{"query": "{hello}"} {}',
         b"{'query': '{hello}'}",
         b'{"query": null}',
+        b'{"query": null, "documentId": 1}',
+        b'{"query": 1, "documentId": "a"}',
+        b'{"query": "{hello}", "documentId": {}}',
         gzip.compress(b"{}", mtime=0),
         "{}".encode("utf-16"),
     ],
@@ -443,11 +446,35 @@ async def test_a_client_that_goes_away_while_sending_breaks_nothing() -> None:
         "query_string": b"",
         "headers": [(b"content-type", JSON.encode())],
     }
-    await GraphQLEndpoint(SCHEMA, make_context)(scope, receive, send)
+    await endpoint(SCHEMA)(scope, receive, send)
     assert sent[0]["status"] == 400
 
 
-@pytest.mark.parametrize("header", ["ET-Client-Name", "X-Requested-With", "GraphQL-Require-Preflight"])
+async def test_a_body_that_does_not_arrive_in_time_gets_408_and_the_connection_is_closed() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.sleep(10)
+        return {"type": "http.request"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/graphql",
+        "query_string": b"",
+        "headers": [(b"content-type", JSON.encode())],
+    }
+    await endpoint(SCHEMA, client_timeout=0.01)(scope, receive, send)
+    assert sent[0]["status"] == 408
+    assert (b"connection", b"close") in sent[0]["headers"]
+    (error,) = json.loads(sent[1]["body"])["errors"]
+    assert (error["extensions"]["errorCode"], error["extensions"]["status"]) == ("REQUEST_MALFORMED", 408)
+
+
+@pytest.mark.parametrize("header", ["ET-Client-Name", "Authorization", "X-Requested-With", "GraphQL-Require-Preflight"])
 async def test_a_get_with_a_header_that_browsers_preflight_is_served(client: httpx.AsyncClient, header: str) -> None:
     response = await client.get(
         "/graphql", params={"query": "{ hello }"}, headers={header: "x", "Accept": GRAPHQL_JSON}
@@ -586,8 +613,8 @@ async def test_data_that_is_not_json_gets_a_masked_500(client: httpx.AsyncClient
 
 
 async def test_a_websocket_is_refused() -> None:
-    endpoint = GraphQLEndpoint(SCHEMA, make_context)
-    for app in (endpoint, Starlette(routes=[Route("/graphql", endpoint)])):
+    served = endpoint(SCHEMA)
+    for app in (served, Starlette(routes=[Route("/graphql", served)])):
         sent: list[Message] = []
 
         async def receive() -> Message:

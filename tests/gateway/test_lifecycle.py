@@ -25,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 from gateway import log
-from gateway.http import GraphQLEndpoint
+from tests.gateway.doubles import endpoint
 from contextlib import asynccontextmanager
 from gateway.lifecycle import draining_on_stop, health_routes, serve_until_stopped
 
@@ -41,7 +41,7 @@ async def database_answers():
     return True
 
 log.configure(json=True)
-graphql = GraphQLEndpoint(strawberry.Schema(Query), lambda request: None)
+graphql = endpoint(strawberry.Schema(Query))
 @asynccontextmanager
 async def lifespan(app):
     with draining_on_stop(float(sys.argv[2])):

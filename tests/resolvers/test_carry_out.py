@@ -1,6 +1,7 @@
 """How every mutation runs: once for each idempotency key, in one transaction, tried again where two meet."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -68,6 +69,7 @@ async def test_a_repeat_answers_the_first_result_and_does_nothing(database: Data
     assert await counts(database) == (1, 1, 1)
     assert "hunter2" not in str(before)
     assert "kari" not in str(before["idempotency"]).lower()
+    assert "key-1" not in str(before)
 
 
 async def test_a_repeat_is_read_again_as_it_is_now(database: Database) -> None:
@@ -110,6 +112,15 @@ async def test_keys_of_two_organisations_do_not_meet(database: Database) -> None
     theirs = await done(database, CREATE_KEYED, {**KARI, "organisationId": 2}, FOREIGNER)
     assert mine["customerNumber"] != theirs["customerNumber"]
     assert await done(database, CREATE_KEYED, {**KARI, "organisationId": 2}, FOREIGNER) == theirs
+
+
+async def test_keys_of_two_callers_of_one_organisation_do_not_meet(database: Database) -> None:
+    callers = [replace(VIEWER, issuer=issuer, subject=subject) for issuer in ("", "a") for subject in ("", "a", "aa")]
+    made = [await done(database, CREATE_KEYED, {**KARI, "surname": f"Nr {n}"}, each) for n, each in enumerate(callers)]
+    assert await counts(database) == (6, 6, 6)
+    again = [await done(database, CREATE_KEYED, {**KARI, "surname": f"Nr {n}"}, each) for n, each in enumerate(callers)]
+    assert again == made
+    assert await counts(database) == (6, 6, 6)
 
 
 async def test_a_key_is_1_to_100_letters_digits_and_marks(database: Database) -> None:

@@ -1,0 +1,130 @@
+"""Checking the audit log: are the chains whole, and if not, where does the first break lie?"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Row, func, select
+
+from datastore.audit import COVERED, NO_SEAL, AuditLogEntry, digest, mac_of, seal_of
+from datastore.bookkeeping import AuditChain
+from datastore.database import Database
+from datastore.reading import records
+from datastore.sealing import Keyring
+
+BATCH = 1000
+UNREADABLE = (LookupError, TypeError, ValueError)
+"""What reading a value raises that does not fit its column: SQLite stores it all the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How far the chain of an organisation was checked: so many entries of `total`. Entry `entries + 1` has the
+    problem, if there is one."""
+
+    organisation_id: int
+    entries: int
+    total: int
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """Where a chain ends by its head, if it has one, and by the last of its entries, if there are any."""
+
+    organisation_id: int
+    last_number: int | None
+    head_number: int | None
+    head_seal: str | None
+
+    @property
+    def total(self) -> int:
+        return (self.last_number or 0) if self.head_number is None else self.head_number
+
+
+async def verify(database: Database) -> AsyncIterator[Checked]:
+    """Check every chain up to the end that it has now, in batches. First comes one result for each organisation, with
+    nothing checked; what comes last for it is its result.
+
+    It reads only, and mutations may go on meanwhile. See `datastore.audit` for what no check of the database can tell.
+    """
+    chains = await _ends(database)
+    for ends in chains:
+        yield Checked(ends.organisation_id, 0, ends.total)
+    for ends in chains:
+        async for checked in _verify_chain(database, ends):
+            yield checked
+
+
+async def _ends(database: Database) -> list[Ends]:
+    """The ends of all chains, read by one statement: between two, an entry could be added."""
+    last = select(AuditLogEntry.organisation_id, func.max(AuditLogEntry.number).label("number"))
+    entries = last.group_by(AuditLogEntry.organisation_id).subquery()
+    every = select(AuditChain.organisation_id).union(select(entries.c.organisation_id)).subquery()
+    key = every.c.organisation_id
+    statement = (
+        select(key, entries.c.number, AuditChain.number, AuditChain.mac)
+        .outerjoin_from(every, entries, entries.c.organisation_id == key)
+        .outerjoin(AuditChain, AuditChain.organisation_id == key)
+        .order_by(key)
+    )
+    return [Ends(*tuple(row)) for row in await database.fetch(statement)]
+
+
+async def _verify_chain(database: Database, ends: Ends) -> AsyncIterator[Checked]:
+    seal, last_id = NO_SEAL, 0
+    checked, size = Checked(ends.organisation_id, 0, ends.total), BATCH
+    while not checked.problem and checked.entries < ends.total:
+        try:
+            found = await _entries(database, ends, checked.entries, size)
+        except UNREADABLE:
+            if size == 1:
+                checked = replace(checked, problem="it cannot be read")
+                yield checked
+            size = 1  # one by one, up to the entry that cannot be read
+            continue
+        if not found:
+            checked = replace(checked, problem="it is missing")
+        for entry in found:
+            if problem := problem_of(entry, checked.entries + 1, last_id, seal, database.keys):
+                checked = replace(checked, problem=problem)
+                break
+            seal, last_id = seal_of(database.keys.keys[entry.key_id], entry.mac), entry.id
+            checked = replace(checked, entries=entry.number)
+        yield checked
+    if not checked.problem:
+        if ends.head_number is None:
+            yield replace(checked, problem="the chain's head, which would tell whether it is missing, is gone")
+        elif ends.head_seal != seal:
+            yield replace(checked, problem="it is missing, or the chain's head was changed")
+        elif ends.last_number is not None and ends.last_number > ends.total:
+            yield replace(checked, problem="the chain's head does not tell of it")
+
+
+async def _entries(database: Database, ends: Ends, after: int, size: int) -> list[AuditLogEntry]:
+    """The next entries of a chain after a number. Raises what is `UNREADABLE`."""
+    wanted = select(AuditLogEntry.__table__).where(
+        AuditLogEntry.organisation_id == ends.organisation_id, AuditLogEntry.number <= ends.total
+    )
+    if after:  # else also those with numbers before the first one, which nobody should have
+        wanted = wanted.where(AuditLogEntry.number > after)
+    found: Sequence[Row[Any]] = await database.fetch(wanted.order_by(AuditLogEntry.number).limit(size))
+    return records(AuditLogEntry, found)
+
+
+def problem_of(entry: AuditLogEntry, number: int, last_id: int, seal: str, keys: Keyring) -> str:
+    """What is wrong with an entry at this place of the chain, after one with this id and seal, in words; the empty text
+    if nothing is."""
+    if entry.number != number:
+        return "it is missing" if entry.number > number else f"entry {entry.number} stands before it"
+    key = keys.keys.get(entry.key_id)
+    if key is None:
+        return "its key is not configured"
+    try:
+        if entry.mac != mac_of(key, seal, {name: getattr(entry, name) for name in COVERED}):
+            return "it was changed"
+        if entry.details_digest != digest(entry.details):
+            return "its details were changed"
+    except UNREADABLE:
+        return "it cannot be read"
+    return "" if entry.id > last_id else "its place in the list was changed"

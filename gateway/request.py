@@ -1,0 +1,169 @@
+"""Reading an HTTP request: what GraphQL over HTTP asks of it, before anything is known of its document."""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
+
+from resolvers.errors import ErrorCode
+
+GRAPHQL_JSON = "application/graphql-response+json"
+JSON = "application/json"
+# A browser sends none of these across sites without asking first (a preflight), so a forged GET lacks them.
+PREFLIGHT_HEADERS = ("ET-Client-Name", "Authorization", "X-Requested-With", "GraphQL-Require-Preflight")
+ADD_PREFLIGHT_HEADER = (
+    "A GET request needs one of the headers ET-Client-Name, Authorization, X-Requested-With and"
+    " GraphQL-Require-Preflight, with any value, so that no other web page can make a browser send it. An address typed"
+    " into a browser lacks them: use GraphiQL, send a POST, or try curl -H 'ET-Client-Name: <company>-<application>'"
+    " '<this address>'."
+)
+MOST_URL_PARAMETERS = 20
+
+
+class RequestRefused(Exception):
+    """The HTTP request cannot be served: its HTTP status, error code, message and further headers."""
+
+    def __init__(self, status: int, code: ErrorCode, message: str, **headers: str) -> None:
+        super().__init__(message)
+        self.status, self.code, self.message, self.headers = status, code, message, headers
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """A well-formed GraphQL-over-HTTP request: it has a `query`, or the `document_id` of a document, or both."""
+
+    query: str | None
+    document_id: str | None
+    operation_name: str | None
+    variables: dict[str, Any] | None
+    extensions: dict[str, Any] | None
+
+
+def negotiate(accept: list[str]) -> str | None:
+    """The media type to answer with, of the values of a request's Accept headers; None when none is acceptable."""
+    qualities: dict[str, float] = {}
+    for item in ",".join(accept).split(","):
+        name, settings = _media_type(item)
+        if name and _is_utf8(settings):
+            qualities[name] = max(qualities.get(name, 0), _quality(settings.get("q", "1")))
+    if not qualities:
+        return GRAPHQL_JSON
+    wildcard = qualities.get("application/*", qualities.get("*/*", 0))
+    graphql_json, json = qualities.get(GRAPHQL_JSON, wildcard), qualities.get(JSON, wildcard)
+    if not graphql_json and not json:
+        return None
+    if graphql_json == json:
+        return GRAPHQL_JSON if GRAPHQL_JSON in qualities else JSON
+    return GRAPHQL_JSON if graphql_json > json else JSON
+
+
+def _media_type(text: str) -> tuple[str, dict[str, str]]:
+    name, *settings = (part.strip().lower() for part in text.split(";"))
+    return name, dict(setting.partition("=")[::2] for setting in settings)
+
+
+def _is_utf8(settings: dict[str, str]) -> bool:
+    return settings.get("charset", "utf-8").strip('"') in ("utf-8", "utf8")
+
+
+def _quality(text: str) -> float:
+    try:
+        return min(max(float(text), 0), 1) if text != "nan" else 0
+    except ValueError:
+        return 0
+
+
+def check_not_forged(headers: Headers) -> None:
+    """Raises RequestRefused (403) for a GET that a page of another site could have made a browser send."""
+    if not any(headers.get(name) for name in PREFLIGHT_HEADERS):
+        raise RequestRefused(403, ErrorCode.FORBIDDEN, ADD_PREFLIGHT_HEADER)
+
+
+def check_content(headers: Headers) -> None:
+    """Raises RequestRefused (415) unless the body is declared as plain JSON in UTF-8.
+
+    A page of another site cannot make a browser send this type without a preflight, so a forged POST ends here.
+    """
+    name, settings = _media_type(headers.get("content-type", ""))
+    if name != JSON or not _is_utf8(settings):
+        raise RequestRefused(
+            415, ErrorCode.REQUEST_MALFORMED, f"The Content-Type must be {JSON}, in UTF-8.", **{"Accept-Post": JSON}
+        )
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        message = "A compressed body is not accepted."
+        raise RequestRefused(415, ErrorCode.REQUEST_MALFORMED, message, **{"Accept-Encoding": "identity"})
+
+
+async def read_body(request: Request, most: int, seconds: float) -> bytes:
+    """The body of a request. Raises RequestRefused: 413 as soon as it is known to be over `most` bytes, 408 if it is
+    not there after so many seconds."""
+    too_large = RequestRefused(413, ErrorCode.REQUEST_TOO_LARGE, f"The body may have at most {most} bytes.")
+    declared = request.headers.get("content-length", "0")
+    if declared.isdecimal() and int(declared[:20]) > most:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > most:
+                    raise too_large
+    except TimeoutError:
+        message = f"The body did not arrive within {seconds:g} seconds."
+        # The rest of it may still come: it must not be taken for the next request.
+        raise RequestRefused(408, ErrorCode.REQUEST_MALFORMED, message, Connection="close") from None
+    except ClientDisconnect:
+        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The body ended too early.") from None
+    return bytes(body)
+
+
+def read_json(text: bytes | str, what: str) -> Any:
+    """The value of a JSON text. Raises RequestRefused (400), naming `what`, and never quoting the text.
+
+    Whole numbers beyond 64 bits come as floats; `check_values` refuses them.
+    """
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        is_surrogate = "surrogate in string" in error.msg
+        code = ErrorCode.TEXT_INVALID if is_surrogate else ErrorCode.REQUEST_MALFORMED
+        raise RequestRefused(400, code, f"{what} is not valid JSON: {error.msg}.") from None
+
+
+def url_parameters(query_string: bytes) -> dict[str, Any]:
+    """The parameters of a GET request, as the JSON object a POST would have. Raises RequestRefused (400)."""
+    try:
+        pairs = parse_qsl(
+            query_string.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_URL_PARAMETERS
+        )
+    except ValueError:
+        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The URL parameters cannot be read.") from None
+    given: dict[str, Any] = dict(pairs)
+    if len(given) != len(pairs):
+        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "A URL parameter is given twice.")
+    for name in ("variables", "extensions"):
+        given[name] = read_json(given[name], f"The parameter {name}") if given.get(name) else None
+    return given | {name: given.get(name) or None for name in ("operationName", "documentId")}
+
+
+def parameters_of(given: Any) -> Parameters:
+    """The parameters in a JSON value; unknown ones are ignored. Raises RequestRefused (400) for wrong types."""
+    if isinstance(given, list):
+        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "Batches are not served: send one operation a request.")
+    if not isinstance(given, dict):
+        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The body must be a JSON object.")
+    query, document_id, name = given.get("query"), given.get("documentId"), given.get("operationName")
+    variables, extensions = given.get("variables"), given.get("extensions")
+    if not isinstance(query, str) and (query is not None or document_id is None):
+        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The parameter query must be given, as a string.")
+    for field, text in (("documentId", document_id), ("operationName", name)):
+        if not isinstance(text, str | None):
+            raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, f"The parameter {field} must be a string.")
+    for field, value in (("variables", variables), ("extensions", extensions)):
+        if not isinstance(value, dict | None):
+            raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, f"The parameter {field} must be an object.")
+    return Parameters(query, document_id, name, variables, extensions)

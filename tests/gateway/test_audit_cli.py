@@ -1,0 +1,198 @@
+"""The commands about keys and the audit log, as people and scripts use them."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import delete, select, update
+
+from datastore.audit import Act, AuditKind, AuditLogEntry, append
+from datastore.bookkeeping import AuditChain
+from datastore.customer import Note
+from datastore.database import Database
+from datastore.sealing import Keyring, new_key
+from datastore.viewer import Viewer
+from gateway.cli import main
+from tests.factories.customer import MOMENT, a_customer, a_note
+
+OLD, NEW = new_key("old"), new_key("new")
+
+
+@pytest.fixture(autouse=True)
+def environment(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", url)
+    monkeypatch.setenv("KUNDEPORT_ENCRYPTION_KEYS", OLD)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def on_database(url: str, act: Callable[[Database], Awaitable[Any]], keys: str = OLD) -> Any:
+    """What an act on the database answers."""
+
+    async def work() -> Any:
+        database = Database(url, keys=Keyring.parse(keys))
+        try:
+            return await act(database)
+        finally:
+            await database.close()
+
+    return asyncio.run(work())
+
+
+async def entries(database: Database) -> None:
+    """Organisation 1 has 1,234 entries, organisation 22 has two."""
+    for organisation, count in ((1, 1_234), (22, 2)):
+        acts = [Act(AuditKind.CHANGE, "test", None, {"changes": []})] * count
+        async with database.write() as session:
+            await append(session, database.keys, Viewer(organisation), "", "", MOMENT, acts)
+
+
+def manipulating(statement: Any) -> Callable[[Database], Awaitable[None]]:
+    async def act(database: Database) -> None:
+        async with database.write() as session:
+            await session.execute(statement.execution_options(synchronize_session=False))
+
+    return act
+
+
+# kundeport audit verify
+
+
+def test_a_whole_log_is_told_in_a_line_for_each_organisation(url: str) -> None:
+    on_database(url, entries)
+    result = run("audit", "verify")
+    lines = ["organisation 1: 1,234 entries, unbroken", "organisation 22: 2 entries, unbroken"]
+    assert (result.exit_code, result.stdout.splitlines()) == (0, lines)
+    assert "Audit log" in result.stderr
+
+
+def test_an_empty_log_is_told(url: str) -> None:
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stdout) == (0, "The audit log is empty.\n")
+
+
+def test_the_first_broken_entry_is_named_and_the_others_are_checked(url: str) -> None:
+    on_database(url, entries)
+    for number in (1_017, 1_100):
+        wrong = update(AuditLogEntry).where(AuditLogEntry.organisation_id == 1, AuditLogEntry.number == number)
+        on_database(url, manipulating(wrong.values(details={})))
+    result = run("audit", "verify")
+    assert (result.exit_code, result.stdout.splitlines()) == (
+        1,
+        [
+            "organisation 1: entry 1,017 is broken: its details were changed",
+            "organisation 22: 2 entries, unbroken",
+        ],
+    )
+
+
+def test_a_chain_without_its_head_is_broken(url: str) -> None:
+    on_database(url, entries)
+    on_database(url, manipulating(delete(AuditChain).where(AuditChain.organisation_id == 22)))
+    result = run("audit", "verify")
+    assert result.exit_code == 1
+    assert "organisation 22: entry 3 is broken: the chain's head, which would tell" in result.stdout
+
+
+def test_another_key_than_that_of_the_entries_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_database(url, entries)
+    monkeypatch.setenv("KUNDEPORT_ENCRYPTION_KEYS", NEW)
+    result = run("audit", "verify")
+    assert result.exit_code == 1
+    assert "organisation 1: entry 1 is broken: its key is not configured" in result.stdout
+
+
+@pytest.mark.parametrize("command", [("audit", "verify"), ("reseal",)], ids=" ".join)
+def test_a_command_without_keys_says_what_is_missing(
+    url: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.delenv("KUNDEPORT_ENCRYPTION_KEYS")
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "set KUNDEPORT_ENCRYPTION_KEYS" in result.stderr
+    assert "Traceback" not in result.output
+
+
+@pytest.mark.parametrize("command", [("audit", "verify"), ("reseal",)], ids=" ".join)
+def test_a_command_on_an_older_database_says_what_to_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/new.db")
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "Run: kundeport migrate" in result.stderr
+
+
+def test_wrong_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KUNDEPORT_ENCRYPTION_KEYS", f"{OLD},{OLD}x")
+    result = run("audit", "verify")
+    assert result.exit_code == 2
+    assert "KUNDEPORT_ENCRYPTION_KEYS" in result.output
+    assert OLD.partition(":")[2] not in result.output
+
+
+# kundeport key
+
+
+def test_a_key_is_printed_alone_with_advice_beside_it() -> None:
+    today = datetime.now(UTC)
+    result = run("key")
+    assert result.exit_code == 0
+    (key_id,) = Keyring.parse(result.stdout.rstrip("\n")).keys
+    assert key_id in {f"k{day:%Y%m%d}" for day in (today, datetime.now(UTC))}
+    assert "KUNDEPORT_ENCRYPTION_KEYS" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert run("key").stdout != result.stdout
+
+
+def test_a_key_can_be_given_its_id() -> None:
+    assert list(Keyring.parse(run("key", "--id", "second_1").stdout.strip()).keys) == ["second_1"]
+    for wrong in ("", "a b", "a:b", "x" * 31):
+        result = run("key", "--id", wrong)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "--id" in result.stderr
+
+
+# kundeport reseal
+
+
+async def notes(database: Database) -> None:
+    kari = await a_customer(database)
+    for n in range(3):
+        await a_note(database, kari, text=f"note {n}")
+
+
+async def texts(database: Database) -> list[str]:
+    found = await database.fetch(select(Note.text).order_by(Note.id))
+    return [database.keys.open(text, Note.text) for (text,) in found]
+
+
+def test_values_are_sealed_with_the_newest_key(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_database(url, notes)
+    monkeypatch.setenv("KUNDEPORT_ENCRYPTION_KEYS", f"{NEW},{OLD}")
+    for count in (3, 0):
+        result = run("reseal")
+        assert (result.exit_code, result.stdout) == (0, f"note.text: {count} sealed anew\n")
+    assert "Sealed values" in result.stderr
+    assert on_database(url, texts, NEW) == ["note 0", "note 1", "note 2"]
+
+
+def test_values_that_cannot_be_opened_are_counted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    on_database(url, notes)
+    monkeypatch.setenv("KUNDEPORT_ENCRYPTION_KEYS", NEW)
+    result = run("reseal")
+    assert result.exit_code == 1
+    assert result.stdout == "note.text: 0 sealed anew, 3 cannot be opened: their key is missing, or they were changed\n"
+    assert on_database(url, texts) == ["note 0", "note 1", "note 2"]
+
+
+def test_help_names_the_commands() -> None:
+    shown = run("--help").output
+    for command in ("audit", "key", "reseal"):
+        assert f"\n  {command}" in shown

@@ -1,0 +1,361 @@
+"""What a caller can find out about others: each question about them is asked again about what exists nowhere."""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+import orjson
+from graphql import get_named_type
+
+from datastore.viewer import GRANTABLE, TenantKind
+from gateway.identity.demo import Role
+from resolvers.customer.inputs import CustomerOrderField, SortDirection
+from schema.node import written
+from tests.gateway.client import authorization
+from tests.security.heard import heard
+from tests.security.matrix import Step, fields_of, leads_on
+from tests.security.organisations import KINDS, OWN_CARD, Stock, World, nowhere, shared_card
+
+UNKNOWN_ORGANISATION = 7
+CHANGES_EACH_TIME = re.compile(r'"(?:correlationId|timestamp)":"[^"]*"|"(?:budget|remaining)":\d+')
+OTHER_HEADERS = {"x-correlation-id", "content-length"}
+EMPLOYEE = Role("", TenantKind.PERSON, 1, GRANTABLE, "an-employee", "an-app", employee_id="E1")
+"""A user without any customer profile."""
+PARTNER = Role("", TenantKind.PARTNER, 1, GRANTABLE, "somebody", "a-client")
+FOREIGN_PARTNER = Role("", TenantKind.PARTNER, 2, GRANTABLE, "somebody", "a-client")
+"""With the same issuer and subject as the other."""
+
+
+def user(stock: Stock) -> Role:
+    """The user whose profile is the active one of a stock."""
+    number = stock.customers["active"].customer_number
+    return Role("", TenantKind.TRAVELLER, stock.organisation_id, GRANTABLE, f"user-{number}", "an-app", number)
+
+
+BELOW = "customerNumber uuid firstName email parentId notes { text } ecards { ecardNumber } postalAddresses { town }"
+
+
+def everything(type_name: str) -> str:
+    """All fields of a type, and of the types it leads to; from customer to customer one step, and not with all."""
+    parts = []
+    for name, definition in fields_of(type_name).items():
+        step, below = Step(type_name, name), get_named_type(definition.type).name
+        parts.append(step.text(BELOW if below == "Customer" else everything(below)) if leads_on(step) else step.text())
+    return " ".join(parts)
+
+
+ALL = everything("Customer")
+WHO = "id customerNumber uuid organisationId firstName email status"
+ERRORS = "userErrors { code message field rejectedValues }"
+PAGE = f"totalItems totalPages pageInfo {{ startCursor endCursor hasNextPage hasPreviousPage }} nodes {{ {WHO} }}"
+INPUTS = {
+    "createCustomer": f"customer {{ status profileType }} {ERRORS}",
+    "createPostalAddress": f"postalAddress {{ town }} {ERRORS}",
+    "deactivateCustomer": f"customer {{ {WHO} }} {ERRORS}",
+    "deletePostalAddress": f"deletedPostalAddressId customer {{ {WHO} }} {ERRORS}",
+    "restoreCustomer": f"customer {{ {WHO} }} {ERRORS}",
+    "updateCustomer": f"customer {{ status profileType }} {ERRORS}",
+    "updatePostalAddress": f"postalAddress {{ town }} {ERRORS}",
+}
+"""Mutation -> what is asked of its payload."""
+LOOKUP = f"""query ($by: CustomerLookup!, $deleted: Boolean!) {{
+  customer(by: $by, includeDeleted: $deleted) {{ {WHO} }}
+}}"""
+LOOKUP_ALL = LOOKUP.replace(WHO, ALL)
+NODE = f"query ($id: ID!) {{ node(id: $id) {{ __typename ... on Customer {{ {WHO} }} }} }}"
+NODES = f"query ($ids: [ID!]!) {{ nodes(ids: $ids) {{ __typename id ... on Customer {{ {WHO} }} }} }}"
+BY_KEY = f"""query ($numbers: [Long!], $references: [String!]) {{
+  customersByKey(customerNumbers: $numbers, customerReferences: $references) {{ {WHO} }}
+}}"""
+SEARCH = f"""query ($filter: CustomerFilterInput, $orderBy: CustomerOrder, $first: Int, $after: String) {{
+  customers(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {{ {PAGE} }}
+}}"""
+AUDIT_LOG = (
+    "query ($number: Long) { auditLog(filter: {customerNumber: $number}) { totalItems nodes { subject reason } } }"
+)
+ACCESS_LOG = """query ($after: String, $first: Int) { viewer { dataAccessLog(first: $first, after: $after) {
+  totalItems pageInfo { endCursor } nodes { accessedAt organisationId clientName reason fields }
+} } }"""
+WRITTEN_TO = ("active", "deleted", "merged")
+"""The kinds of customers whose state mutations look at."""
+WITH_ALL = {"includeTemporary": True, "includeDeleted": True}
+
+
+def mutation(name: str, key: str = "") -> str:
+    """The document of a mutation, under an idempotency key if there is one."""
+    given = f"{name[0].upper()}{name[1:]}Input!"
+    once = f' @idempotent(key: "{key}")' if key else ""
+    return f"mutation ($input: {given}) {{ {name}(input: $input){once} {{ {INPUTS[name]} }} }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A document and the variables that name something of others. `instead` are the variables that name what exists
+    nowhere, if they are not just `nowhere` of the others, and `document_instead` a document that does."""
+
+    document: str
+    variables: Mapping[str, Any]
+    instead: Mapping[str, Any] | None = None
+    document_instead: str = ""
+    before: Mapping[str, Any] | None = None
+    """The input of an updateCustomer that is sent before each of the two."""
+
+    def __str__(self) -> str:
+        return f"{self.document[:90]} {orjson.dumps(self.variables).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """All that a caller can observe of an answer but time, for which the statements stand."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    text: str
+    statements: tuple[str, ...]
+
+
+class Asker:
+    """Asks one gateway as one caller."""
+
+    def __init__(self, client: httpx.AsyncClient, caller: Role) -> None:
+        self.client = client
+        self.headers = authorization(caller) | {"ET-Client-Name": "test-asker", "X-Access-Reason": "a test"}
+        self.requests = 0
+
+    async def ask(self, document: str, variables: Mapping[str, Any]) -> Answer:
+        """The answer, without what changes each time, and with each text of the variables replaced."""
+        self.requests += 1
+        with heard() as seen:
+            body = {"query": document, "variables": variables}
+            response = await self.client.post("/graphql", json=body, headers=self.headers)
+        headers = tuple((name, value) for name, value in response.headers.items() if name not in OTHER_HEADERS)
+        text = CHANGES_EACH_TIME.sub("", response.text)
+        for quoted in sorted(set(texts(variables)), key=len, reverse=True):
+            text = text.replace(quoted, "?")
+        return Answer(response.status_code, headers, text, tuple(seen))
+
+    async def data(self, document: str, variables: Mapping[str, Any]) -> Any:
+        """The data that a document answers."""
+        body = {"query": document, "variables": variables}
+        return (await self.client.post("/graphql", json=body, headers=self.headers)).json()["data"]
+
+
+def texts(value: Any) -> Iterator[str]:
+    """The keys in variables: texts and numbers that are long enough to be nobody else's."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from texts(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from texts(each)
+    elif isinstance(value, str | int) and len(str(value)) >= 8:
+        yield str(value)
+
+
+def about(own: Stock, other: Stock, kind: str, is_user: bool) -> Iterator[Question]:
+    """Questions about a customer of others: by every look-up key, and what `mutations` has."""
+    them, card = other.customers[kind], other.cards[kind]
+    number, email = them.customer_number, them.email or them.email_old
+    organisation = other.organisation_id
+    for by in (
+        {"customerNumber": number},
+        {"customerRef": {"customerRef": them.customer_ref}},
+        {"customerRef": {"customerRef": them.customer_ref, "organisationId": organisation}},
+        {"uuid": them.uuid},
+        {"ecardNumber": card.ecard_number},
+        {"ecardNumber": card.ecard_number_16digits},
+        {"username": {"username": email, "organisationId": organisation}},
+        {"username": {"username": email, "organisationId": own.organisation_id}},
+    ):
+        for deleted in (False, True) if kind == "deleted" else (True,):
+            yield Question(LOOKUP, {"by": by, "deleted": deleted})
+    mine = written("Customer", own.customers["active"].customer_number)
+    theirs, nobodys = (written("Customer", each) for each in (number, nowhere(number)))
+    yield Question(NODE, {"id": theirs}, {"id": nobodys})
+    yield Question(NODES, {"ids": [theirs, mine]}, {"ids": [nobodys, mine]})
+    own_number = own.customers["active"].customer_number
+    yield Question(BY_KEY, {"numbers": [number, own_number]}, {"numbers": [nowhere(number), own_number]})
+    yield Question(BY_KEY, {"references": [them.customer_ref]})
+    yield Question(AUDIT_LOG, {"number": number})
+    if kind in WRITTEN_TO:
+        yield from mutations(own, other, kind, is_user)
+
+
+def mutations(own: Stock, other: Stock, kind: str, is_user: bool) -> Iterator[Question]:
+    """Mutations that name a customer of others, or what belongs to it."""
+    them, address = other.customers[kind], other.addresses[kind]
+    number, email = them.customer_number, them.email or them.email_old
+    own_number = own.customers["active"].customer_number
+    by_whom = {"changedBy": "leaks", "changedByChannel": "leaks"}
+    names = {"firstName": "A", "surname": "B", **by_whom}
+    home = {"typeOfAddress": "PRIVATE", "postCode": "0155", "town": "Oslo", "countryCode": "NOR"}
+    for version in (None, 1, 99) if kind == "active" else (None,):
+        expected = {"customerNumber": number, "expectedVersion": version}
+        of_address = {**expected, "postalAddressId": str(address.id)}
+        yield Question(mutation("updateCustomer"), {"input": {**expected, **names, "status": "ACTIVE"}})
+        yield Question(mutation("restoreCustomer"), {"input": {**expected, **by_whom}})
+        erased = {"expirationDate": "2099-12-31"}
+        yield Question(mutation("deactivateCustomer"), {"input": {**expected, **erased, **by_whom}})
+        yield Question(mutation("updatePostalAddress"), {"input": {**of_address, **home}})
+        yield Question(mutation("deletePostalAddress"), {"input": of_address})
+        for name, more in (("updatePostalAddress", home), ("deletePostalAddress", {})):
+            on_mine: dict[str, Any] = {**of_address, **more, "customerNumber": own_number}
+            instead = {**on_mine, "postalAddressId": nowhere(str(address.id))}
+            yield Question(mutation(name), {"input": on_mine}, {"input": instead})
+    yield Question(mutation("createPostalAddress"), {"input": {**home, "customerNumber": number}})
+    with_address: dict[str, Any] = {
+        **names,
+        "customerNumber": own_number,
+        "postalAddresses": [{**home, "id": str(address.id)}],
+    }
+    instead = {**with_address, "postalAddresses": [{**home, "id": nowhere(str(address.id))}]}
+    yield Question(mutation("updateCustomer"), {"input": with_address}, {"input": instead})
+    yield Question(mutation("updateCustomer", "used"), {"input": {**names, "customerNumber": number}})
+    yield Question(
+        mutation("updateCustomer", "used"),
+        {"input": {**names, "customerNumber": number}},
+        {"input": {**names, "customerNumber": number}},
+        mutation("updateCustomer", "free"),
+    )
+    if other.organisation_id != own.organisation_id or not is_user:
+        # Within an organisation it has to be told that an email is taken (rule C05).
+        with_email = {**names, "customerNumber": own_number, "email": email}
+        instead = {"input": {**with_email, "email": nowhere(email)}}
+        before = {**with_email, "email": None}
+        yield Question(mutation("updateCustomer"), {"input": with_email}, instead, before=before)
+    if not is_user:
+        new = {"organisationId": own.organisation_id, "firstName": "A", "surname": "B", "createdBy": "leaks"}
+        new |= {"createdByChannel": "leaks", "email": email, "customerRef": them.customer_ref}
+        without = {**names, "customerNumber": own_number, "email": None}
+        yield Question(mutation("createCustomer"), {"input": new}, before=without)
+
+
+def searches(other: Stock) -> Iterator[Question]:
+    """Searches by every criterion of the filter, with values of others."""
+    them, address, ticket = other.customers["active"], other.addresses["active"], other.tickets["active"]
+    criteria: dict[str, Any] = {
+        "dateOfBirth": str(them.date_of_birth),
+        "email": them.email,
+        "firstName": them.first_name,
+        "invoiceOrganisationId": them.invoice_organisation_id,
+        "landlineNumber": them.landline_number,
+        "postCode": address.post_code,
+        "postalAddress": address.address_line1,
+        "surname": them.surname,
+        "telephoneNumber": them.telephone_number,
+        "ticketRightBearer": ticket.ticket_right_bearer,
+        "ticketRightOwner": ticket.ticket_right_owner,
+        "vippsId": them.vipps_id,
+    }
+    for name, value in criteria.items():
+        yield Question(SEARCH, {"filter": {name: value, **WITH_ALL}})
+    phone = {"countryCode": them.country_code, "telephoneNumberNoCountryCode": them.telephone_number_no_country_code}
+    yield Question(SEARCH, {"filter": {**phone, **WITH_ALL}})
+
+
+def organisations() -> Iterator[Question]:
+    """Questions that name another organisation, which exists or does not (rule T04)."""
+    other, none = 2, UNKNOWN_ORGANISATION
+    yield Question(SEARCH, {"filter": {"organisationId": other}}, {"filter": {"organisationId": none}})
+    new = {"firstName": "A", "surname": "B", "createdBy": "leaks", "createdByChannel": "leaks"}
+    for name, made in (("customerRef", "customerRef"), ("username", "username")):
+        yield Question(
+            LOOKUP,
+            {"by": {name: {made: "zq700000", "organisationId": other}}, "deleted": True},
+            {"by": {name: {made: "zq700000", "organisationId": none}}, "deleted": True},
+        )
+    document = mutation("createCustomer").replace("rejectedValues", "")  # it quotes the organisation that was named
+    yield Question(document, {"input": {**new, "organisationId": other}}, {"input": {**new, "organisationId": none}})
+
+
+async def cursors(client: httpx.AsyncClient, world: World) -> AsyncIterator[Question]:
+    """Cursors from pages of others, and just as long ones that nobody was given."""
+    orders = [None, {"field": "EMAIL", "direction": "DESC"}]
+    theirs = Asker(client, FOREIGN_PARTNER)
+    for order in orders:
+        page = (await theirs.data(SEARCH, {"orderBy": order, "first": 2}))["customers"]["pageInfo"]["endCursor"]
+        for filter_ in (None, {"organisationId": 2}):
+            given = {"filter": filter_, "orderBy": order, "first": 2}
+            instead = given | ({"filter": {"organisationId": UNKNOWN_ORGANISATION}} if filter_ else {})
+            yield Question(SEARCH, {**given, "after": page}, {**instead, "after": page[::-1]})
+    for stock in (world.foreign, world.neighbour):
+        log = (await Asker(client, user(stock)).data(ACCESS_LOG, {"first": 1}))["viewer"]["dataAccessLog"]
+        page = log["pageInfo"]["endCursor"]
+        yield Question(ACCESS_LOG, {"first": 1, "after": page}, {"first": 1, "after": page[::-1]})
+
+
+def own_questions(own: Stock) -> Iterator[Question]:
+    """Questions about the caller's own rows, from which something of others could be reached."""
+    for kind, customer in own.customers.items():
+        document = LOOKUP if kind in KINDS and kind != "active" else LOOKUP_ALL
+        yield Question(document, {"by": {"customerNumber": customer.customer_number}, "deleted": True}, {})
+        yield Question(NODE, {"id": written("Customer", customer.customer_number)}, {})
+    numbers = [customer.customer_number for customer in own.customers.values()]
+    yield Question(BY_KEY, {"numbers": numbers}, {})
+    for order in CustomerOrderField:
+        for direction in SortDirection:
+            by = {"field": order.name, "direction": direction.name}
+            yield Question(SEARCH, {"orderBy": by, "first": 1000, "filter": WITH_ALL}, {})
+    yield Question(f"{{ viewer {{ organisationId subject customer {{ {ALL} }} }} }}", {}, {})
+    yield Question(ACCESS_LOG, {"first": 100}, {})
+    yield Question(AUDIT_LOG, {}, {})
+
+
+async def find(
+    client: httpx.AsyncClient, world: World, caller: Role, others: list[Stock], kinds: Sequence[str] = KINDS
+) -> AsyncIterator[str]:
+    """Each thing that the caller finds out about the stocks of others, asking for their customers of these kinds."""
+    is_user, own = caller.tenant in (TenantKind.TRAVELLER, TenantKind.PERSON), world.own
+    asker = Asker(client, caller)
+    marks = re.compile("|".join(sorted({re.escape(mark) for other in others for mark in other.marks})))
+    await Asker(client, FOREIGN_PARTNER).ask(mutation("updateCustomer", "used"), used(world.foreign))
+    await Asker(client, user(world.neighbour)).ask(mutation("updateCustomer", "used"), used(world.neighbour))
+    questions = [*own_questions(own), *organisations()]
+    for other in others:
+        shared = {"by": {"ecardNumber": shared_card(other)}, "deleted": False}
+        questions.append(Question(LOOKUP, shared, {"by": {"ecardNumber": OWN_CARD}, "deleted": False}))
+        questions += [*searches(other), *(each for kind in kinds for each in about(own, other, kind, is_user))]
+        if across := own.customers.get(f"merged into {other.number}"):
+            for by in ({"customerNumber": across.customer_number}, {"uuid": across.uuid}):
+                questions.append(Question(LOOKUP, {"by": by, "deleted": True}))
+    questions += [each async for each in cursors(client, world)]
+    for question in questions:
+        theirs = await prepared(asker, question, question.document, question.variables)
+        if '"errorCode":"DOCUMENT_' in theirs.text or '"errorCode":"INTERNAL"' in theirs.text:
+            yield f"{question}: {theirs.text[:300]}"
+        if found := marks.search(theirs.text):
+            yield f"{question}: {found[0]} in {theirs.text[max(0, found.start() - 100) :][:200]}"
+        if question.instead == {}:
+            continue
+        variables = nowhere(question.variables) if question.instead is None else question.instead
+        nobodys = await prepared(asker, question, question.document_instead or question.document, variables)
+        if theirs != nobodys:
+            yield f"{question}: {difference(theirs, nobodys)}"
+
+
+async def prepared(asker: Asker, question: Question, document: str, variables: Mapping[str, Any]) -> Answer:
+    """The answer, after what is to be done before."""
+    if question.before is not None:
+        await asker.ask(mutation("updateCustomer"), {"input": question.before})
+    return await asker.ask(document, variables)
+
+
+def used(stock: Stock) -> dict[str, Any]:
+    """The input that its owner has sent under the idempotency key `used`."""
+    names = {"firstName": "A", "surname": "B", "changedBy": "leaks", "changedByChannel": "leaks"}
+    return {"input": {**names, "customerNumber": stock.customers["active"].customer_number}}
+
+
+def difference(theirs: Answer, nobodys: Answer) -> str:
+    """Where two answers differ."""
+    if theirs.statements != nobodys.statements:
+        here = [each for each in theirs.statements if each not in nobodys.statements]
+        there = [each for each in nobodys.statements if each not in theirs.statements]
+        return f"statements: {here} | {there}"
+    for name in ("status", "headers", "text"):
+        one, other = getattr(theirs, name), getattr(nobodys, name)
+        if one != other:
+            return f"{name}: {str(one)[:600]} | {str(other)[:600]}"
+    return ""
