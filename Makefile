@@ -20,7 +20,7 @@ check: $(READY)  ## Formatting, lint, types and layers.
 	$(BIN)/mypy explorer/build.py
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## Times the documents of benchmarks/ on both databases.
+bench: $(READY)  ## Times the documents of benchmarks/ on both databases, in both executions, beside a floor.
 	$(BIN)/python -m benchmarks.http
 	$(BIN)/python -m benchmarks.admission
 

@@ -1,8 +1,9 @@
-"""A small HTTP client: the same request again and again on one connection, at little cost beside what it measures."""
+"""A small HTTP client: one request after the other on one connection, at little cost beside what it measures."""
 
 import asyncio
 import re
 import time
+from collections.abc import Iterator
 
 import orjson
 
@@ -11,11 +12,11 @@ LARGEST_ANSWER = 64 * 1024 * 1024
 
 
 class WrongAnswer(Exception):
-    """The gateway answered something else than it should: with errors, or not what it answered at first."""
+    """A server answered something else than it should: with errors, or not what it answered at first."""
 
 
 class Client:
-    """One kept-alive HTTP/1.1 connection to the gateway. Every answer must come with a Content-Length."""
+    """One kept-alive HTTP/1.1 connection to a server. Every answer must come with a Content-Length."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
@@ -33,13 +34,15 @@ class Client:
             raise WrongAnswer("The answer has no Content-Length.")
         return int(head.split(b" ", 2)[1]), await self.reader.readexactly(int(length[1]))
 
-    async def repeat(self, request: bytes, expected: bytes, until: float) -> list[float]:
-        """Send until that time (of `time.perf_counter`) and answer the seconds that each took.
+    async def repeat(self, requests: Iterator[bytes], expected: bytes, until: float) -> list[float]:
+        """Send them until that time (of `time.perf_counter`) and answer the seconds that each took.
 
         Raises WrongAnswer unless each answer is 200 with the expected body.
         """
         seconds = []
-        while (begin := time.perf_counter()) < until:
+        while time.perf_counter() < until:
+            request = next(requests)
+            begin = time.perf_counter()
             status, body = await self.send(request)
             seconds.append(time.perf_counter() - begin)
             if status != 200 or body != expected:

@@ -1,11 +1,13 @@
-"""Times GraphQL documents over HTTP, against a real gateway process, on SQLite and on PostgreSQL.
+"""Times GraphQL documents over HTTP, against real server processes, on SQLite and on PostgreSQL.
 
 Run it with `make bench`, or `python -m benchmarks.http --help`. To time another document, add it to `BENCHMARKS`.
 """
 
 import asyncio
+import itertools
 import math
 import platform
+import re
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -24,69 +26,86 @@ import click
 import orjson
 import psutil
 
+from benchmarks import report
 from benchmarks.client import Client, WrongAnswer, data_of, graphql_request
-from benchmarks.servers import ROOT, Gateway, NoGateway, fill, postgresql, postgresql_database, sqlite_database, token
+from benchmarks.floor import DOCUMENTS, SHAPES
+from benchmarks.report import COLD, GROWTH, WARM, Measurement, Run
+from benchmarks.servers import (
+    FLOOR,
+    ROOT,
+    NoServer,
+    Server,
+    fill,
+    postgresql,
+    postgresql_database,
+    sqlite_database,
+    token,
+)
 
-DOCUMENTS = Path(__file__).parent / "documents"
-RESULTS = Path(__file__).parent / "results" / "http.json"
-WARM_UP_SECONDS = 1.0
+WARM_UP_SECONDS = 0.5
 STALLED_SECONDS = 60.0
 MEMORY_LOOKS_EVERY_SECONDS = 0.05
+GROWTH_SIZES = (1, 10, 100, 1000)
+GROWTH_SECONDS = 1.0
+EXECUTIONS = ("standard", "planned", FLOOR)
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """One thing to time: a document of `documents/`, with its variables, under the name that the table shows."""
+    """One thing to time: a document of `documents/`, with its variables, under the name that the tables show.
+
+    `part` is the part of the report that it is for. With `is_cold`, every request has a text of its own.
+    """
 
     name: str
     document: str
     variables: dict[str, object]
+    part: str = WARM
+    is_cold: bool = False
+
+    def requests(self) -> Iterator[bytes]:
+        """The requests to send, without end."""
+        text, bearer = (DOCUMENTS / f"{self.document}.graphql").read_text("utf-8"), token()
+        if not self.is_cold:
+            return itertools.repeat(graphql_request(text, self.variables, bearer))
+        texts = (OPERATION_NAME.sub(rf"\g<0>{number}", text, count=1) for number in itertools.count())
+        return (graphql_request(each, self.variables, bearer) for each in texts)
 
     @property
-    def request(self) -> bytes:
-        return graphql_request((DOCUMENTS / f"{self.document}.graphql").read_text("utf-8"), self.variables, token())
+    def has_floor(self) -> bool:
+        return self.document in SHAPES
 
 
+OPERATION_NAME = re.compile(r"^query \w+", re.MULTILINE)
+ONE_CUSTOMER: dict[str, object] = {"customerNumber": 1_000_000_001}
 BENCHMARKS = [
-    Benchmark("one customer, all relations", "customer", {"customerNumber": 1_000_000_001}),
-    Benchmark("50 customers, addresses and e-cards", "customers-with-addresses-and-ecards", {"first": 50}),
-    Benchmark("500 customers, addresses", "customers-with-addresses", {"first": 500}),
+    Benchmark("one customer, 6 relations", "customer-with-six-relations", ONE_CUSTOMER),
+    Benchmark("50 customers, 2 relations", "customers-with-addresses-and-ecards", {"first": 50}),
+    Benchmark("500 customers, 1 relation", "customers-with-addresses", {"first": 500}),
+    Benchmark("one customer, all relations", "customer", ONE_CUSTOMER),
 ]
+FURTHER = [
+    *(Benchmark(f"{size}", "customers-with-addresses", {"first": size}, GROWTH) for size in GROWTH_SIZES),
+    Benchmark("warm", "customer-with-six-relations", ONE_CUSTOMER, COLD),
+    Benchmark("cold", "customer-with-six-relations", ONE_CUSTOMER, COLD, is_cold=True),
+]
+"""How the time grows with the number of customers, and with a new text each time."""
+
+PACKAGES = {
+    "SQLAlchemy": "sqlalchemy",
+    "Strawberry": "strawberry-graphql",
+    "graphql-core": "graphql-core",
+    "asyncpg": "asyncpg",
+    "Starlette": "starlette",
+    "uvicorn": "uvicorn",
+    "orjson": "orjson",
+}
+"""Whose versions the report tells: name -> package."""
 
 DATABASES: dict[str, Callable[[Path], AbstractContextManager[str]]] = {
     "SQLite": sqlite_database,
     "PostgreSQL": postgresql_database,
 }
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """A row of the table."""
-
-    database: str
-    benchmark: str
-    clients: int
-    requests: int
-    cpu_ms_per_request: float
-    requests_per_second: float
-    p50_ms: float
-    p99_ms: float
-    response_bytes: int
-    peak_rss_mb: float
-
-
-COLUMNS: dict[str, Callable[[Measurement], str]] = {
-    "database": lambda row: row.database,
-    "document": lambda row: row.benchmark,
-    "clients": lambda row: f"{row.clients}",
-    "CPU ms/request": lambda row: f"{row.cpu_ms_per_request:.2f}",
-    "requests/s": lambda row: f"{row.requests_per_second:,.1f}",
-    "p50 ms": lambda row: f"{row.p50_ms:.1f}",
-    "p99 ms": lambda row: f"{row.p99_ms:.1f}",
-    "answer bytes": lambda row: f"{row.response_bytes:,}",
-    "peak RSS MB": lambda row: f"{row.peak_rss_mb:.0f}",
-}
-TEXT_COLUMNS = 2
 
 
 def client_counts(_context: click.Context, _parameter: click.Parameter, given: str) -> list[int]:
@@ -102,7 +121,7 @@ def client_counts(_context: click.Context, _parameter: click.Parameter, given: s
 @click.command(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option("--customers", default=5_000, show_default=True, type=click.IntRange(1), help="Demo customers to load.")
 @click.option(
-    "--seconds", default=5.0, show_default=True, type=click.FloatRange(0.1), help="How long each row is measured."
+    "--seconds", default=2.0, show_default=True, type=click.FloatRange(0.1), help="How long each row is measured."
 )
 @click.option(
     "--clients",
@@ -112,103 +131,165 @@ def client_counts(_context: click.Context, _parameter: click.Parameter, given: s
     metavar="N,N...",
     help="Numbers of concurrent clients; each makes a row.",
 )
-def main(customers: int, seconds: float, clients: list[int]) -> None:
-    """Time GraphQL documents over HTTP, on SQLite and on PostgreSQL, and print a table.
+@click.option(
+    "--database",
+    "databases",
+    multiple=True,
+    type=click.Choice(list(DATABASES), case_sensitive=False),
+    help="Only this database; can be repeated.",
+)
+@click.option(
+    "--execution",
+    "executions",
+    multiple=True,
+    type=click.Choice(EXECUTIONS),
+    help="Only this execution; can be repeated.",
+)
+@click.option(
+    "--document",
+    "documents",
+    multiple=True,
+    type=click.Choice([benchmark.document for benchmark in BENCHMARKS]),
+    help="Only this document, and neither growth nor cold; can be repeated.",
+)
+def main(
+    customers: int,
+    seconds: float,
+    clients: list[int],
+    databases: tuple[str, ...],
+    executions: tuple[str, ...],
+    documents: tuple[str, ...],
+) -> None:
+    """Time GraphQL documents over HTTP, on SQLite and on PostgreSQL, and print tables.
 
-    For each database, a temporary one is filled with demo customers. For each document, `kundeport serve` is started
-    over it with one worker, warmed up, and measured at each number of clients; a client sends its next request when it
-    has the answer to the last one, and checks that each answer is 200, without errors and the same as the first.
+    For each database, a temporary one is filled with demo customers. For each document and execution, a server is
+    started over it with one worker, warmed up, and measured at each number of clients; a client sends its next request
+    when it has the answer to the last one, and checks that each answer is 200, without errors and the same as the
+    first. The data must be the same in all executions.
 
     \b
-    CPU ms/request  CPU time of the gateway, user and system, by request; not that of a
+    execution       standard and planned are what KUNDEPORT_EXECUTION can be; floor is
+                    benchmarks/floor.py, the least that Python needs for such an answer
+    CPU ms/request  CPU time of the server, user and system, by request; not that of a
                     PostgreSQL server. The steadiest number: compare this one first.
     requests/s      answered requests in a second, by all clients together
     p50, p99 ms     what half and 99 of 100 requests took at most, as seen by the client
     answer bytes    size of the answer's body
-    peak RSS MB     most physical memory of the gateway during the row, in 1,000,000 bytes
+    peak RSS MB     most physical memory of the server during the row, in 1,000,000 bytes
 
-    The table goes to standard output, the progress to standard error; the same numbers go to
-    benchmarks/results/http.json. PostgreSQL is one of its own, started for the run, unless KUNDEPORT_TEST_POSTGRES_URL
-    names a server on which databases can be created. Other KUNDEPORT_* settings reach the gateway. Client and gateway
-    need a core each, and nothing else should run: the first line has the load of the machine before the run.
+    The tables go to standard output, the progress to standard error; the same numbers go to
+    benchmarks/results/http.json, and those of a run with nothing left out to http.md and, as a plot, to http.png beside
+    it. PostgreSQL is one of its own, started for the run, unless KUNDEPORT_TEST_POSTGRES_URL names a server on which
+    databases can be created. Other KUNDEPORT_* settings reach the gateway. Client and server need a core each, and
+    nothing else should run: the tables are headed by the load of the machine before the run.
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # ends like Ctrl-C: whatever was started is stopped
-    machine = describe_machine()
-    rows: list[Measurement] = []
+    options = {"customers": customers, "seconds": seconds, "clients": clients}
+    run = Run(datetime.now(UTC).isoformat(timespec="seconds"), describe_machine(), options)
+    benchmarks = [benchmark for benchmark in BENCHMARKS if not documents or benchmark.document in documents]
+    chosen = executions or EXECUTIONS
     try:
         with tempfile.TemporaryDirectory(prefix="kundeport-bench-", ignore_cleanup_errors=True) as folder:
-            for database, create in DATABASES.items():
+            for database in databases or DATABASES:
                 own_folder = Path(folder) / database.lower()
                 own_folder.mkdir()
-                with create(own_folder) as url:
-                    machine[database] = sqlite3.sqlite_version if database == "SQLite" else postgresql_version(url)
+                with DATABASES[database](own_folder) as url:
+                    run.machine[database] = sqlite3.sqlite_version if database == "SQLite" else postgresql_version(url)
                     say(f"{database}: loading {customers:,} demo customers")
                     fill(url, customers)
-                    for benchmark in BENCHMARKS:
-                        rows.extend(measure(database, url, benchmark, clients, seconds, Path(folder) / "gateway.log"))
-    except (NoGateway, WrongAnswer, subprocess.CalledProcessError) as failed:
+                    bench = Bench(database, url, Path(folder) / "server.log", seconds)
+                    # A server of its own for each document: none pays for what another one left.
+                    for benchmark, execution in itertools.product(benchmarks, chosen):
+                        if execution != FLOOR or benchmark.has_floor:
+                            run.rows.extend(bench.measure(execution, [benchmark], clients))
+                    bench.seconds = min(seconds, GROWTH_SECONDS)
+                    for execution in chosen if not documents else ():
+                        further = [each for each in FURTHER if each.has_floor and not each.is_cold]
+                        run.rows.extend(bench.measure(execution, further if execution == FLOOR else FURTHER, [1]))
+    except (NoServer, WrongAnswer, subprocess.CalledProcessError) as failed:
         raise click.ClickException(str(failed)) from failed
-    report(rows, machine, {"customers": customers, "seconds": seconds, "clients": clients})
+    print(report.write(run, is_whole=not (databases or executions or documents)))
 
 
-def measure(
-    database: str, url: str, benchmark: Benchmark, clients: Sequence[int], seconds: float, log: Path
-) -> Iterator[Measurement]:
-    """The rows of one document, measured on a gateway of its own: no document pays for what another one left."""
-    with Gateway(url, log) as gateway:
-        for count in clients:
-            say(f"{database}: {benchmark.name}, clients: {count}")
-            try:
-                yield asyncio.run(measure_once(database, gateway, benchmark, count, seconds))
-            except (WrongAnswer, OSError, EOFError, psutil.Error) as failed:
-                ended = gateway.process.poll()
-                reason = str(failed) if ended is None else f"the gateway ended with exit code {ended}"
-                reason = f"{database}, {benchmark.name}: {reason or 'no answer in time'}"
-                raise WrongAnswer(f"{reason}\n{gateway.output()}") from failed
+@dataclass
+class Bench:
+    """Measures servers over one database. `data` has what was answered first to each benchmark."""
+
+    database: str
+    url: str
+    log: Path
+    seconds: float
+    data: dict[str, bytes] = field(default_factory=dict)
+
+    def measure(self, execution: str, benchmarks: Sequence[Benchmark], clients: Sequence[int]) -> Iterator[Measurement]:
+        """The rows of documents, measured on one server."""
+        with Server(execution, self.url, self.log) as server:
+            for benchmark, count in itertools.product(benchmarks, clients):
+                title = f"{self.database}, {execution}, {benchmark.part}: {benchmark.name}"
+                say(f"{title}, clients: {count}")
+                try:
+                    yield asyncio.run(self.measure_once(server, execution, benchmark, count))
+                except (WrongAnswer, OSError, EOFError, psutil.Error) as failed:
+                    ended = server.process.poll()
+                    reason = str(failed) if ended is None else f"the server ended with exit code {ended}"
+                    reason = f"{title}: {reason or 'no answer in time'}"
+                    raise WrongAnswer(f"{reason}\n{server.output()}") from failed
+
+    async def measure_once(self, server: Server, execution: str, benchmark: Benchmark, clients: int) -> Measurement:
+        requests = benchmark.requests()
+        connections = [await Client.connect(server.port) for _ in range(clients)]
+        try:
+            async with asyncio.timeout(STALLED_SECONDS + WARM_UP_SECONDS + self.seconds):
+                status, body = await connections[0].send(next(requests))
+                data = data_of(status, body)
+                self.compare(benchmark, data)
+                await send_all(connections, requests, body, WARM_UP_SECONDS)
+                peak = asyncio.create_task(peak_memory(server, self.seconds))
+                cpu_before, begin = server.cpu_seconds(), time.perf_counter()
+                latencies = sorted(await send_all(connections, requests, body, self.seconds))
+                elapsed, cpu = time.perf_counter() - begin, server.cpu_seconds() - cpu_before
+                return Measurement(
+                    part=benchmark.part,
+                    database=self.database,
+                    execution=execution,
+                    benchmark=full_name(benchmark, data),
+                    clients=clients,
+                    requests=len(latencies),
+                    cpu_ms_per_request=round(cpu / len(latencies) * 1000, 3),
+                    requests_per_second=round(len(latencies) / elapsed, 2),
+                    p50_ms=round(percentile(latencies, 50) * 1000, 3),
+                    p99_ms=round(percentile(latencies, 99) * 1000, 3),
+                    response_bytes=len(body),
+                    peak_rss_mb=round(await peak / 1e6, 1),
+                )
+        finally:
+            for connection in connections:
+                connection.close()
+
+    def compare(self, benchmark: Benchmark, data: dict[str, object]) -> None:
+        """Raises WrongAnswer if the data is not what another execution answered."""
+        text = orjson.dumps(data)
+        first = self.data.setdefault(benchmark.name, text)
+        if text == first:
+            return
+        place = next((at for at, (one, other) in enumerate(zip(text, first, strict=False)) if one != other), 0)
+        parts = [each[max(0, place - 200) : place + 200].decode(errors="replace") for each in (first, text)]
+        raise WrongAnswer(f"Not the data of another execution, ...{parts[0]}..., but ...{parts[1]}...")
 
 
-async def measure_once(
-    database: str, gateway: Gateway, benchmark: Benchmark, clients: int, seconds: float
-) -> Measurement:
-    request = benchmark.request
-    connections = [await Client.connect(gateway.port) for _ in range(clients)]
-    try:
-        async with asyncio.timeout(STALLED_SECONDS + WARM_UP_SECONDS + seconds):
-            status, body = await connections[0].send(request)
-            name = full_name(benchmark, data_of(status, body))
-            await send_all(connections, request, body, WARM_UP_SECONDS)
-            peak = asyncio.create_task(peak_memory(gateway, seconds))
-            cpu_before, begin = gateway.cpu_seconds(), time.perf_counter()
-            latencies = sorted(await send_all(connections, request, body, seconds))
-            elapsed, cpu = time.perf_counter() - begin, gateway.cpu_seconds() - cpu_before
-            return Measurement(
-                database=database,
-                benchmark=name,
-                clients=clients,
-                requests=len(latencies),
-                cpu_ms_per_request=round(cpu / len(latencies) * 1000, 3),
-                requests_per_second=round(len(latencies) / elapsed, 2),
-                p50_ms=round(percentile(latencies, 50) * 1000, 3),
-                p99_ms=round(percentile(latencies, 99) * 1000, 3),
-                response_bytes=len(body),
-                peak_rss_mb=round(await peak / 1e6, 1),
-            )
-    finally:
-        for connection in connections:
-            connection.close()
-
-
-async def send_all(connections: list[Client], request: bytes, expected: bytes, seconds: float) -> list[float]:
+async def send_all(
+    connections: list[Client], requests: Iterator[bytes], expected: bytes, seconds: float
+) -> list[float]:
     """The seconds of each request that the clients sent, side by side, in that time."""
     until = time.perf_counter() + seconds
-    latencies = await asyncio.gather(*(client.repeat(request, expected, until) for client in connections))
+    latencies = await asyncio.gather(*(client.repeat(requests, expected, until) for client in connections))
     return [one for of_client in latencies for one in of_client]
 
 
-async def peak_memory(gateway: Gateway, seconds: float) -> int:
+async def peak_memory(server: Server, seconds: float) -> int:
     until, peak = time.perf_counter() + seconds, 0
     while time.perf_counter() < until:
-        peak = max(peak, gateway.memory())
+        peak = max(peak, server.memory())
         await asyncio.sleep(MEMORY_LOOKS_EVERY_SECONDS)
     return peak
 
@@ -216,7 +297,7 @@ async def peak_memory(gateway: Gateway, seconds: float) -> int:
 def full_name(benchmark: Benchmark, data: dict[str, Any]) -> str:
     """The name, saying so if a page is not full: in a small database there are fewer customers than it asks for."""
     wanted = benchmark.variables.get("first")
-    found = [len(field["nodes"]) for field in data.values() if "nodes" in field]
+    found = [len(one["nodes"]) for one in data.values() if "nodes" in one]
     return benchmark.name if not found or found == [wanted] else f"{benchmark.name} ({found[0]} found)"
 
 
@@ -232,8 +313,7 @@ def describe_machine() -> dict[str, str]:
         "load": f"{psutil.getloadavg()[0]:.2f}",
         "commit": commit(),
         "Python": platform.python_version(),
-        "SQLAlchemy": version("sqlalchemy"),
-        "Strawberry": version("strawberry-graphql"),
+        **{name: version(package) for name, package in PACKAGES.items()},
     }
 
 
@@ -255,40 +335,6 @@ def commit() -> str:
 
 def postgresql_version(url: str) -> str:
     return str(postgresql(url, "SHOW server_version"))
-
-
-def report(rows: list[Measurement], machine: dict[str, str], options: dict[str, Any]) -> None:
-    print(", ".join(f"{name} {value}" for name, value in machine.items()))
-    print(", ".join(f"{name} {written(value)}" for name, value in options.items()))
-    print()
-    print(table(rows))
-    measured_at = datetime.now(UTC).isoformat(timespec="seconds")
-    results = {
-        "measured_at": measured_at,
-        "machine": machine,
-        "options": options,
-        "rows": [asdict(row) for row in rows],
-    }
-    RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_bytes(orjson.dumps(results, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
-
-
-def written(value: Any) -> str:
-    return "/".join(map(str, value)) if isinstance(value, list) else f"{value:,g}"
-
-
-def table(rows: list[Measurement]) -> str:
-    """Aligned columns: text to the left, numbers to the right."""
-    lines = [list(COLUMNS), *([cell(row) for cell in COLUMNS.values()] for row in rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    lines.insert(1, ["-" * width for width in widths])
-    return "\n".join(
-        "  ".join(
-            text.ljust(width) if place < TEXT_COLUMNS else text.rjust(width)
-            for place, (text, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    )
 
 
 def say(progress: str) -> None:

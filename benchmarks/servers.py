@@ -1,4 +1,4 @@
-"""What is measured, as it runs in production: a database of demo customers, and a gateway process over it."""
+"""What is measured, as it runs in production: a database of demo customers, and a server process over it."""
 
 import asyncio
 import json
@@ -27,6 +27,7 @@ from gateway.identity.issuer import Claims
 
 ROOT = Path(__file__).parent.parent
 KUNDEPORT = [sys.executable, "-m", "gateway.cli"]
+FLOOR = "floor"
 ISSUER = "https://benchmarks.invalid"
 AUDIENCE = "kundeport"
 ALGORITHM = "Ed25519"
@@ -38,8 +39,8 @@ READY_SECONDS = 60
 STOP_SECONDS = 20
 
 
-class NoGateway(Exception):
-    """The gateway did not start, or ended on its own."""
+class NoServer(Exception):
+    """The gateway, or the floor, did not start, or ended on its own."""
 
 
 @contextmanager
@@ -137,25 +138,30 @@ def fill(database_url: str, customers: int) -> None:
     subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=True, start_new_session=True)
 
 
-class Gateway:
-    """A context manager: `kundeport serve` with one worker on a free port, ready to answer; stopped at the end."""
+class Server:
+    """A context manager: a server with one worker on a free port, ready to answer; stopped at the end.
 
-    def __init__(self, database_url: str, log: Path) -> None:
+    It is `kundeport serve` with this execution, or `benchmarks.floor` for the execution `FLOOR`.
+    """
+
+    def __init__(self, execution: str, database_url: str, log: Path) -> None:
         self.log = log
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
+        gateway = [*KUNDEPORT, "serve", "--workers", "1", "--port", str(self.port)]
+        floor = [sys.executable, "-m", "benchmarks.floor", str(self.port)]
         with log.open("wb") as output:
             self.process = psutil.Popen(
-                [*KUNDEPORT, "serve", "--workers", "1", "--port", str(self.port)],
+                floor if execution == FLOOR else gateway,
                 cwd=ROOT,
-                env=os.environ | settings(database_url),
+                env=os.environ | settings(database_url) | {"KUNDEPORT_EXECUTION": execution},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
 
-    def __enter__(self) -> "Gateway":
+    def __enter__(self) -> "Server":
         try:
             self._wait_until_ready()
         except BaseException:
@@ -167,17 +173,17 @@ class Gateway:
         self._stop()
 
     def cpu_seconds(self) -> float:
-        """CPU time, in user and system mode, that the gateway has used so far, ended children included."""
+        """CPU time, in user and system mode, that the server has used so far, ended children included."""
         all_times = [process.cpu_times() for process in self._processes()]
         ended = all_times[0].children_user + all_times[0].children_system
         return ended + sum(times.user + times.system for times in all_times)
 
     def memory(self) -> int:
-        """Bytes of physical memory (RSS) that the gateway has now."""
+        """Bytes of physical memory (RSS) that the server has now."""
         return sum(process.memory_info().rss for process in self._processes())
 
     def output(self) -> str:
-        """The end of what the gateway wrote."""
+        """The end of what the server wrote."""
         return self.log.read_text(errors="replace")[-5_000:]
 
     def _processes(self) -> list[psutil.Process]:
@@ -191,7 +197,7 @@ class Gateway:
                     return
             except (urllib.error.URLError, OSError):
                 time.sleep(0.05)
-        raise NoGateway(f"The gateway did not become ready on port {self.port}.\n{self.output()}")
+        raise NoServer(f"The server did not become ready on port {self.port}.\n{self.output()}")
 
     def _stop(self) -> None:
         with suppress(psutil.NoSuchProcess):

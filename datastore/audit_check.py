@@ -13,6 +13,7 @@ from datastore.reading import records
 from datastore.sealing import Keyring
 
 BATCH = 1000
+HEADLESS = "the chain's head is gone: whether entries are missing at the end cannot be told"
 UNREADABLE = (LookupError, TypeError, ValueError)
 """What reading a value raises that does not fit its column: SQLite stores it all the same."""
 
@@ -20,12 +21,13 @@ UNREADABLE = (LookupError, TypeError, ValueError)
 @dataclass(frozen=True, slots=True)
 class Checked:
     """How far the chain of an organisation was checked: so many entries of `total`. Entry `entries + 1` has the
-    problem, if there is one."""
+    problem, if there is one; or the chain itself, if it `is_headless`."""
 
     organisation_id: int
     entries: int
     total: int
     problem: str = ""
+    is_headless: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ async def _verify_chain(database: Database, ends: Ends) -> AsyncIterator[Checked
         yield checked
     if not checked.problem:
         if ends.head_number is None:
-            yield replace(checked, problem="the chain's head, which would tell whether it is missing, is gone")
+            yield replace(checked, problem=HEADLESS, is_headless=True)
         elif ends.head_seal != seal:
             yield replace(checked, problem="it is missing, or the chain's head was changed")
         elif ends.last_number is not None and ends.last_number > ends.total:

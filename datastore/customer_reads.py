@@ -1,12 +1,12 @@
 """Statements over customers that have a thought of their own: merged profiles, related numbers, the search."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, fields
 from datetime import date
+from functools import cache
 from typing import Any
 
-from aiodataloader import DataLoader
-from sqlalchemy import ColumnElement, Select, select, union
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import aliased
 
 from datastore.base import broad
@@ -21,8 +21,8 @@ from datastore.customer import (
     ProfileType,
 )
 from datastore.keyset import Order
-from datastore.loaders import Loaders, pairs
-from datastore.reading import among, records, visible
+from datastore.loaders import Condition
+from datastore.reading import visible
 from datastore.text import prefix_bounds
 from datastore.viewer import Viewer
 
@@ -59,7 +59,14 @@ class CustomerSearch:
     include_temporary: bool = False
     include_deleted: bool = False
 
+    def shape_and_values(self) -> tuple[Hashable, dict[str, Any]]:
+        """What decides the form of the search's statement, and the values in it by name."""
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        values = {name: value for name, value in given.items() if value is not None and not isinstance(value, bool)}
+        return (*values, self.include_temporary, self.include_deleted), values
 
+
+@cache
 def customer_order(field: str = "customer_number", descending: bool = False) -> Order:
     """The order of a customer list: by one of `SORTS`, then by customer number, which makes it total (rule C49)."""
     number = SORTS["customer_number"]
@@ -109,43 +116,25 @@ def search_statement(viewer: Viewer, search: CustomerSearch) -> Select[Any]:
     return visible(Customer, viewer).where(*conditions)
 
 
-async def related_customers(load: Loaders, customer: Customer) -> list[Customer]:
-    """The profiles merged into a customer, directly or through others, and those connected to it (rules C41, A07),
-    by ascending customer number. One statement for all customers asked for together."""
-
-    async def batch(ids: list[Any]) -> dict[Any, list[Customer]]:
-        start = select(Customer.id.label("root"), Customer.id.label("id"))
-        tree = start.where(among(Customer.id, ids, load.database.dialect)).cte("tree", recursive=True)
-        merged = aliased(Customer)
-        tree = tree.union(select(tree.c.root, merged.id).join(tree, merged.merged_into_id == tree.c.id))
-        seen = visible(Customer, load.viewer).add_columns(tree.c.root).where(Customer.id != tree.c.root)
-        found = await load.database.fetch(
-            union(seen.join(tree, Customer.id == tree.c.id), seen.join(tree, Customer.parent_id == tree.c.id))
-        )
-        related: dict[Any, list[Customer]] = {}
-        for values, record in sorted(
-            zip(found, records(Customer, found), strict=True), key=lambda pair: pair[1].customer_number
-        ):
-            related.setdefault(values[-1], []).append(record)
-        return related
-
-    loader: DataLoader[int, list[Customer]] = load.batched("related customers", batch, list)
-    return [] if customer.id is None else await loader.load(customer.id)
+def related_customers(viewer: Viewer, is_wanted: Condition) -> Select[Any]:
+    """Select `(columns of a customer ..., key)`: the profiles merged into the customers whose key is wanted, directly
+    or through others, and those connected to them (rules C41, A07), by ascending customer number."""
+    start = select(Customer.id.label("root"), Customer.id.label("id")).where(is_wanted(Customer.id))
+    tree = start.cte("tree", recursive=True, nesting=True)
+    merged, connected = aliased(Customer), aliased(Customer)
+    tree = tree.union(select(tree.c.root, merged.id).join(tree, merged.merged_into_id == tree.c.id))
+    beside = select(tree.c.root, connected.id).join(tree, connected.parent_id == tree.c.id)
+    found = select(tree.c.root, tree.c.id).union(beside).cte("found", nesting=True)
+    return (
+        visible(Customer, viewer)
+        .add_columns(found.c.root)
+        .join(found, Customer.id == found.c.id)
+        .where(Customer.id != found.c.root)
+        .add_cte(tree, nest_here=True)
+        .order_by(Customer.customer_number)
+    )
 
 
-async def related_customer_numbers(load: Loaders, customer: Customer) -> list[int]:
-    """The numbers of `related_customers`."""
-    return [related.customer_number for related in await related_customers(load, customer)]
-
-
-async def number_of_owner(load: Loaders, owned: OwnedByCustomer) -> int | None:
-    """The number of the customer that a row belongs to, whatever its state."""
-
-    async def batch(ids: list[Any]) -> dict[Any, int | None]:
-        statement = select(Customer.id, Customer.customer_number).where(
-            Customer.visible_to(load.viewer), among(Customer.id, ids, load.database.dialect)
-        )
-        return dict(pairs(await load.database.fetch(statement)))
-
-    loader: DataLoader[int, int | None] = load.batched("number of owner", batch, lambda: None)
-    return await loader.load(owned.customer_id)
+def owner(viewer: Viewer, is_wanted: Condition) -> Select[Any]:
+    """Select `(columns of a customer ..., key)`: the customers whose key is wanted, whatever their state."""
+    return visible(Customer, viewer).add_columns(Customer.id.label("root")).where(is_wanted(Customer.id))

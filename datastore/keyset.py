@@ -90,6 +90,10 @@ class Order:
 
     by: Sequence[ColumnElement[Any]]
     descending: bool = False
+    names: Sequence[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "names", tuple(map(str, self.by)))
 
 
 async def page(
@@ -160,7 +164,7 @@ class Cursors:
     """Makes and opens the cursors of one query. They are encrypted: sort values may be what the caller may not read."""
 
     def __init__(self, key: bytes, query: Any, order: Order) -> None:
-        self._query = orjson.dumps([query, [str(by) for by in order.by], order.descending], default=str)
+        self._query = orjson.dumps([query, order.names, order.descending], default=str)
         self._cipher = cipher(key)
         self._order = order
 

@@ -7,15 +7,19 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from datastore.base import Base
 from datastore.database import Database
 from datastore.reading import among, key_of, records, visible
 from datastore.viewer import Viewer
 
 V = TypeVar("V")
 Column = InstrumentedAttribute[Any]
+Condition = Callable[[Any], ColumnElement[bool]]
+Selection = Callable[[Viewer, Condition], Select[Any]]
+"""`selection(viewer, is_wanted)` selects `(columns of a row ..., key)`, in order, for the keys that are wanted."""
 Batch = Callable[[list[Any]], Awaitable[dict[Any, V]]]
 
 LIST_CAP = 1000
@@ -35,9 +39,7 @@ class Loaders:
 
         async def batch(keys: list[Any]) -> dict[Any, Any]:
             row: Any = column.class_
-            found = await self.database.fetch(
-                row.reached(self.viewer, column, among(column, keys, self.database.dialect))
-            )
+            found = await self.database.fetch(row.reached(self.viewer, column, among(column, keys)))
             return {values[-1]: record for values, record in zip(found, records(row, found), strict=True)}
 
         return self.batched(("one", column), batch, lambda: None)
@@ -47,7 +49,7 @@ class Loaders:
 
         async def batch(keys: list[Any]) -> dict[Any, list[Any]]:
             row: Any = column.class_
-            conditions = [among(column, keys, self.database.dialect), *([] if where is None else [where])]
+            conditions = [among(column, keys), *([] if where is None else [where])]
             statement = select(row.__table__) if owned_through(column) else visible(row, self.viewer)
             found = records(row, await self.database.fetch(statement.where(*conditions).order_by(column, key_of(row))))
             lists: dict[Any, list[Any]] = {}
@@ -59,13 +61,23 @@ class Loaders:
 
         return self.batched(("many", column, None if where is None else meaning(where)), batch, list)
 
+    def selected(self, row: type[Base], selection: Selection) -> DataLoader[Any, list[Any]]:
+        """Key -> the rows that a selection has for it, in its order; [] if there are none."""
+
+        async def batch(keys: list[Any]) -> dict[Any, list[Any]]:
+            found = await self.database.fetch(selection(self.viewer, lambda column: among(column, keys)))
+            lists: dict[Any, list[Any]] = {}
+            for values, record in zip(found, records(row, found), strict=True):
+                lists.setdefault(values[-1], []).append(record)
+            return lists
+
+        return self.batched(("selected", selection), batch, list)
+
     def count(self, column: Column) -> DataLoader[Any, int]:
         """Key -> how many visible rows have that value in `column`."""
 
         async def batch(keys: list[Any]) -> dict[Any, int]:
-            statement = select(column, func.count()).where(
-                column.class_.visible_to(self.viewer), among(column, keys, self.database.dialect)
-            )
+            statement = select(column, func.count()).where(column.class_.visible_to(self.viewer), among(column, keys))
             return dict(pairs(await self.database.fetch(statement.group_by(column))))
 
         return self.batched(("count", column), batch, lambda: 0)

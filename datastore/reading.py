@@ -6,8 +6,25 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 import orjson
-from sqlalchemy import ARRAY, Column, ColumnElement, Row, Select, any_, func, inspect, literal, select
-from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    Boolean,
+    Column,
+    ColumnElement,
+    Dialect,
+    Row,
+    Select,
+    String,
+    bindparam,
+    inspect,
+    literal,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from datastore.base import Base
 from datastore.viewer import Viewer
@@ -48,17 +65,50 @@ def is_row(value: object, row: type[Base]) -> bool:
     return type(value) is getattr(record_class(row), "__self__", None) or isinstance(value, row)
 
 
-def among(column: ColumnElement[Any] | InstrumentedAttribute[Any], keys: Collection[Any], dialect: str) -> Any:
+class KeyList(TypeDecorator[Any]):
+    """Many keys as one parameter: an array, or on SQLite a JSON text for json_each."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, of: TypeEngine[Any]) -> None:
+        super().__init__()
+        self.of = of
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(ARRAY(self.of) if dialect.name == "postgresql" else String())
+
+    def process_bind_param(self, value: Any, dialect: Dialect) -> Any:
+        keys = list(value)
+        return keys if dialect.name == "postgresql" else orjson.dumps(keys).decode()
+
+
+class among(FunctionElement[bool]):  # noqa: N801
     """`column IN keys`, with all keys in one parameter: the statement's text, and so its plan, does not depend on
-    how many there are."""
-    if dialect == "postgresql":
-        return column == any_(literal(list(keys), ARRAY(column.type)))
-    return column.in_(select(func.json_each(json_array(keys)).table_valued("value").c.value))
+    how many there are. `keys` is a collection, or a parameter that will hold one."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def __init__(self, column: Any, keys: Collection[Any] | BindParameter[Any]) -> None:
+        of = KeyList(column.type)
+        given = bindparam(keys.key, type_=of) if isinstance(keys, BindParameter) else literal(keys, of)
+        super().__init__(column, given)
+
+    def self_group(self, against: Any = None) -> "among":
+        return self  # not `... = 1`, by which SQLite would not look at the index
 
 
-def json_array(keys: Collection[Any]) -> str:
-    """The keys as a JSON text, for SQLite's json_each."""
-    return orjson.dumps(list(keys)).decode()
+@compiles(among)
+def equals_any(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, keys = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} = ANY ({keys})"
+
+
+@compiles(among, "sqlite")
+def is_among_json(element: among, compiler: SQLCompiler, **options: Any) -> str:
+    column, keys = (compiler.process(each, **options) for each in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({keys}))"  # noqa: S608
 
 
 def key_of(row: type[Base]) -> ColumnElement[Any]:

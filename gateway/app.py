@@ -19,6 +19,7 @@ from datastore.database import Database
 from datastore.viewer import Viewer
 from gateway import log
 from gateway.correlation import CorrelationMiddleware, access_reason, client_name, correlation_id
+from gateway.execution.run import Executor
 from gateway.http import GraphQLEndpoint
 from gateway.identity.demo import demo_issuers, demo_key, demo_routes
 from gateway.identity.identity import Identity
@@ -31,6 +32,7 @@ from gateway.transport import SecurityHeaders, allowing_origins
 from gateway.trusted import read_trusted
 from resolvers import formats
 from resolvers.context import Context
+from schema.cost import price_list
 from schema.root import schema
 
 STATIC = Path(__file__).parent / "static"
@@ -114,9 +116,12 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             finally:
                 await tokens.close()
         finally:
+            if executor:
+                await executor.reads.close()
             await rate.close()
             await database.close()
 
+    executor = Executor(schema, price_list(schema._schema), database) if settings.execution == "planned" else None
     endpoint = GraphQLEndpoint(
         schema,
         make_context,
@@ -126,6 +131,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         limits=settings.limits,
         execution_timeout=settings.execution_timeout,
         client_timeout=settings.client_timeout,
+        planned=executor.run if executor else None,
         client_name_required=settings.client_name_required,
         trusted=read_trusted(settings.trusted_documents, schema, settings.limits)
         if settings.trusted_documents

@@ -10,14 +10,13 @@ import click
 import uvicorn
 from graphql import GraphQLError, build_schema, find_breaking_changes
 from sqlalchemy import select
-from sqlalchemy.engine import make_url
 
 from datastore import migrate
 from datastore.customer import Customer
 from datastore.demo.load import AlreadyLoaded, load
 from gateway.app import at_newest_revision
 from gateway.audit_cli import audit
-from gateway.command import run, settings_or_exit
+from gateway.command import database_or_exit, demo_settings_or_exit, is_new_file, run, settings_or_exit
 from gateway.identity.demo import ROLES, NoDemoKey, demo_key, token_for
 from gateway.keys_cli import key_command, reseal_command
 from gateway.lifecycle import serve_until_stopped
@@ -28,6 +27,7 @@ from schema.permission import permission_table
 from schema.root import schema as graph
 
 DEMO_CUSTOMERS = 2_000
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -50,6 +50,10 @@ def serve(demo: bool, host: str, port: int, workers: int) -> None:
         os.environ["KUNDEPORT_DEMO"] = "true"  # the worker processes read it
         os.environ.setdefault("KUNDEPORT_DATABASE_URL", DEMO_DATABASE_URL)
     settings = settings_or_exit()
+    if settings.demo and not demo:
+        raise click.UsageError("KUNDEPORT_DEMO lets anybody in as anybody, and is set by `serve --demo` only: unset it")
+    if demo and settings.issuers:
+        raise click.UsageError("KUNDEPORT_ISSUERS is set: what has real issuers is no demo, where anybody may sign in")
     try:
         settings.check_can_serve()
         if settings.trusted_documents:
@@ -58,6 +62,8 @@ def serve(demo: bool, host: str, port: int, workers: int) -> None:
         raise click.UsageError(str(missing)) from None
     except BadDocument as bad:
         raise click.ClickException(str(bad)) from None
+    if demo and host not in LOOPBACK:
+        click.echo(f"Warning: --demo on {host}: anybody who reaches it can sign in as anybody.", err=True)
     is_to_be_made = demo or is_new_file(settings.database_url)
     run(settings, prepare(settings, DEMO_CUSTOMERS if demo else 0) if is_to_be_made else check(settings))
     shown_host = "localhost" if host in ("127.0.0.1", "0.0.0.0", "::") else host  # noqa: S104
@@ -102,10 +108,8 @@ def migrate_command() -> None:
 @click.option("--as", "role", required=True, type=click.Choice(list(ROLES)), help="Whom to sign in as.")
 def token_command(role: str) -> None:
     """Print a token of the demo, valid for 24 hours; made with the key of `serve --demo`'s database."""
-    os.environ.setdefault("KUNDEPORT_DATABASE_URL", DEMO_DATABASE_URL)
-    settings = settings_or_exit()
-    if is_new_file(settings.database_url):
-        raise click.ClickException(f"{settings.database_url}: not there; start `kundeport serve --demo` first")
+    settings = demo_settings_or_exit()
+    database_or_exit(settings, "start `kundeport serve --demo` first")
     run(settings, print_token(settings, role))
 
 
@@ -208,12 +212,6 @@ async def fill(settings: Settings, customers: int, seed: int) -> None:
     finally:
         await database.close()
     click.echo(f"{sum(rows.values()):,} rows: " + ", ".join(f"{name} {count:,}" for name, count in rows.items()))
-
-
-def is_new_file(database_url: str) -> bool:
-    """Whether the URL names an SQLite file that is not there yet: it can be set up without asking."""
-    url = make_url(database_url)
-    return url.get_backend_name() == "sqlite" and not Path(url.database or "").exists()
 
 
 if __name__ == "__main__":

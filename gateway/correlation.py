@@ -10,6 +10,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.log import log_request
 from resolvers.errors import ErrorCode, refuse
 
 HEADER = "X-Correlation-Id"
@@ -42,13 +43,14 @@ def client_name(headers: Headers) -> str | None:
 def access_reason(headers: Headers) -> str:
     """Why the caller wants to see sensitive values, from X-Access-Reason; the empty text without the header.
 
-    Raises Refused: ACCESS_REASON_INVALID, unless it is 3 to 200 printable characters.
+    Raises Refused: ACCESS_REASON_INVALID, unless it is up to 200 printable characters, three of them letters or digits.
     """
     given = headers.getlist("X-Access-Reason")
     if not given:
         return ""
     reason = decoded(given[0][: 4 * LONGEST_REASON + 1]).strip()
-    if len(given) > 1 or not SHORTEST_REASON <= len(reason) <= LONGEST_REASON or not reason.isprintable():
+    tells = sum(character.isalnum() for character in reason) >= SHORTEST_REASON  # "..." is no reason
+    if len(given) > 1 or not tells or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise refuse(ErrorCode.ACCESS_REASON_INVALID)
     return reason
 
@@ -96,8 +98,9 @@ class CorrelationMiddleware:
                     if not status:
                         await PlainTextResponse("Internal error", 500)(scope, receive, send_with_id)
                 finally:
-                    logger.info(
-                        "request",
+                    log_request(
+                        logger,
+                        current,
                         method=scope["method"],
                         path=logged_path(scope["path"], status),
                         status=status,

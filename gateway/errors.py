@@ -47,6 +47,9 @@ ABOUT_ALL = re.compile(r"Variable values are nested too deeply|Too many errors p
 # What a syntax error quotes of a literal: "Expected Name, found String 'secret'."
 LITERAL = re.compile(r"\b(String|BlockString|Int|Float) ['\"].*", re.DOTALL)
 
+# What graphql-core guesses after a sentence about an unknown name.
+SUGGESTION = re.compile(r" Did you mean .*", re.DOTALL)
+
 logger = structlog.stdlib.get_logger(__name__)
 
 
@@ -100,15 +103,16 @@ def refusal_entry(
     return error_entry(first.code, first.message, locations=locations, path=path, others=others)
 
 
-def error_entries(errors: Sequence[GraphQLError], *, has_run: bool) -> list[dict[str, Any]]:
+def error_entries(errors: Sequence[GraphQLError], *, has_run: bool, suggests: bool = False) -> list[dict[str, Any]]:
     """The entries of the errors of one operation, at most 20 of them; the unexpected ones are logged.
 
-    `has_run` tells errors of the execution, variables included, from those of parsing and validation.
+    `has_run` tells errors of the execution, variables included, from those of parsing and validation. `suggests` lets
+    them tell names of the schema that look like a wrong one.
     """
-    return [_entry(error, has_run) for error in errors[:MOST_ERRORS]]
+    return [_entry(error, has_run, suggests) for error in errors[:MOST_ERRORS]]
 
 
-def _entry(error: GraphQLError, has_run: bool) -> dict[str, Any]:
+def _entry(error: GraphQLError, has_run: bool, suggests: bool) -> dict[str, Any]:
     cause = _cause(error)
     locations = [{"line": place.line, "column": place.column} for place in error.locations or []]
     path = list(error.path) if error.path is not None else None
@@ -119,7 +123,8 @@ def _entry(error: GraphQLError, has_run: bool) -> dict[str, Any]:
     if error.message == VALIDATION_ABORTED:
         return error_entry(ErrorCode.DOCUMENT_TOO_LARGE)
     if path is None and (cause is None or REASON.match(error.message)):
-        return error_entry(ErrorCode.DOCUMENT_INVALID, _without_literal(error.message), locations=locations)
+        told = error.message if suggests else SUGGESTION.sub("", error.message)
+        return error_entry(ErrorCode.DOCUMENT_INVALID, _without_literal(told), locations=locations)
     if path is None and isinstance(cause, RecursionError):
         return error_entry(ErrorCode.DOCUMENT_TOO_DEEP)
     if cause is None and (ABOUT_ARGUMENT.match(error.message) or isinstance(_innermost(error), InputCoercionError)):

@@ -11,20 +11,21 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection
 from typing import Any, NamedTuple, Protocol
 
+import orjson
 import strawberry
 from graphql import DocumentNode, GraphQLError, OperationDefinitionNode, OperationType
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocketClose
-from strawberry.types.execution import PreExecutionError
+from strawberry.types.execution import ExecutionResult, PreExecutionError
 
 from datastore.viewer import Viewer
 from gateway.bill import Bill
-from gateway.documents import Documents, ParsedDocument, operation_of, parse_document
+from gateway.documents import GIVEN, Documents, Given, GivenDocument, ParsedDocument, operation_of, parse_document
 from gateway.errors import error_entries, error_entry, refusal_entry, unexpected_entry
-from gateway.limits import Limits, measure
-from gateway.rate import Caller, Rate, identified
+from gateway.limits import Limits
+from gateway.rate import Caller, Rate, anonymous, identified
 from gateway.request import (
     GRAPHQL_JSON,
     JSON,
@@ -67,12 +68,29 @@ class Guard(Protocol):
     ) -> None:
         """Raises Refused if not."""
 
+    def may_introspect(self, viewer: Viewer, /) -> bool:
+        """Whether errors may tell the caller names of the schema that look like a wrong one."""
+
 
 class Admitted(NamedTuple):
-    """An operation that is to be run."""
+    """An operation that is to be run. `is_known` tells that its document is known to be valid."""
 
     parsed: ParsedDocument
     operation: OperationDefinitionNode
+    is_known: bool
+
+
+class PlannedAnswer(Protocol):
+    """What a plan answered: the JSON of `data`, and what it cost."""
+
+    @property
+    def data(self) -> bytes: ...
+
+    @property
+    def points(self) -> int: ...
+
+
+Planned = Callable[[ParsedDocument, OperationDefinitionNode, dict[str, Any], Any], Awaitable[PlannedAnswer | None]]
 
 
 class GraphQLEndpoint:
@@ -87,7 +105,11 @@ class GraphQLEndpoint:
       the `limits` is refused before anything runs. An operation over `execution_timeout` seconds is cancelled and
       answered 503.
     - With `client_name_required`, a caller that does not name itself in ET-Client-Name is answered 403.
+    - A body over 16 kB, and a document that is refused, cost by their size; the caller must have these points before
+      they are parsed.
     - With `trusted`, these are the only documents that are run.
+    - `planned` runs a query whose document is known to be valid, or answers None: then it is run in the ordinary way,
+      which also finds out what is wrong where something is.
     """
 
     def __init__(
@@ -103,6 +125,7 @@ class GraphQLEndpoint:
         client_timeout: float = 15,
         client_name_required: bool = False,
         trusted: Trusted | None = None,
+        planned: Planned | None = None,
     ) -> None:
         self.schema = schema
         self.make_context = make_context
@@ -114,6 +137,9 @@ class GraphQLEndpoint:
         self.client_timeout = client_timeout
         self.client_name_required = client_name_required
         self.trusted = trusted
+        self.planned = planned
+        if GivenDocument not in schema.extensions:
+            schema.extensions = (*schema.extensions, GivenDocument)
         self._documents = Documents()
         self._prices = price_list(schema._schema)
 
@@ -140,7 +166,7 @@ class GraphQLEndpoint:
                 check_content(request.headers)
             viewer = await self.identify(request.headers.getlist("authorization"))
             bill = Bill(self.rate, self._caller(request, viewer))
-            parameters = await self._read(request)
+            parameters = await self._read(request, bill)
             return await self._answer(request, viewer, bill, parameters, media_type)
         except RequestRefused as refused:
             entry = error_entry(refused.code, refused.message, http_status=refused.status)
@@ -158,50 +184,89 @@ class GraphQLEndpoint:
             raise RequestRefused(403, ErrorCode.CLIENT_NAME_REQUIRED, message)
         if viewer.is_signed_in:
             return Caller(f"{viewer.issuer}|{viewer.subject}", client)
-        return Caller(f"anonymous|{request.client.host if request.client else ''}", client)
+        return Caller(f"anonymous|{anonymous(request.client.host if request.client else '')}", client)
 
-    async def _read(self, request: Request) -> Parameters:
-        if request.method == "GET":
-            return parameters_of(url_parameters(request.scope["query_string"]))
-        body = await read_body(request, self.limits.body_bytes, self.client_timeout)
-        return parameters_of(read_json(body, "The body"))
+    async def _read(self, request: Request, bill: Bill) -> Parameters:
+        """The parameters of the request. Raises RequestRefused or Refused, for which the caller has then paid."""
+        try:
+            if request.method == "GET":
+                return parameters_of(url_parameters(request.scope["query_string"]))
+            body = await read_body(request, self.limits.body_bytes, self.client_timeout)
+            await bill.pay_body(len(body))
+            return parameters_of(read_json(body, "The body"))
+        except (RequestRefused, Refused):
+            await bill.pay_toll()
+            raise
 
     async def _answer(
         self, request: Request, viewer: Viewer, bill: Bill, parameters: Parameters, media_type: str
     ) -> Response:
         context = self.make_context(request, viewer)
         try:
-            parsed, operation = await self._admit(request, viewer, bill, parameters)
+            parsed, operation, is_known = await self._admit(request, viewer, bill, parameters)
         except GraphQLError as error:
             return respond_errors(error_entries([error], has_run=False), media_type)
         except Refused as refused:
             return respond_errors([refusal_entry(refused)], media_type)
         try:
             async with asyncio.timeout(self.execution_timeout):
-                result = await self.schema.execute(
-                    parsed.text,
-                    variable_values=parameters.variables,
-                    context_value=context,
-                    operation_name=parameters.operation_name,
-                    operation_extensions=parameters.extensions,
-                )
+                if self.planned and is_known and operation.operation is OperationType.QUERY:
+                    answer = await self.planned(parsed, operation, parameters.variables or {}, context)
+                    if answer is not None:
+                        await context.finish()
+                        cost = await bill.settle(answer.points)
+                        body: dict[str, Any] = {"data": orjson.Fragment(answer.data), "extensions": {"cost": cost}}
+                        return self._respond(request, parameters, context, body, media_type)
+                    context = self.make_context(request, viewer)
+                result = await self._execute(parsed, is_known, parameters, context)
                 await context.finish()
         except TimeoutError:
             message = f"The operation took longer than {self.execution_timeout:g} seconds and was stopped."
             raise RequestRefused(503, ErrorCode.UNAVAILABLE, message) from None
         errors = result.errors or []
-        entries = error_entries(errors, has_run=not isinstance(result, PreExecutionError))
+        has_run, suggests = not isinstance(result, PreExecutionError), self.guard.may_introspect(viewer)
+        entries = error_entries(errors, has_run=has_run, suggests=suggests)
         if result.data is None and not any(error.path for error in errors):
             await bill.settle_refused()
             return respond_errors(entries, media_type)
+        parsed.is_valid = True
         plan = parsed.plan(self._prices, operation)
         if not self.trusted:
             self._documents.keep(parsed)
         cost = await bill.settle(None if result.data is None else spent(plan, result.data))
-        body: dict[str, Any] = {"data": result.data}
+        body = {"data": result.data}
         if entries:
             body["errors"] = entries
         body["extensions"] = {**(result.extensions or {}), "cost": cost}
+        return self._respond(request, parameters, context, body, media_type)
+
+    async def _execute(
+        self, parsed: ParsedDocument, is_known: bool, parameters: Parameters, context: OperationContext
+    ) -> ExecutionResult:
+        """What Strawberry answers. Without plans it does all of it each time, as what plans are compared with."""
+        again = is_known and self.planned is None
+        before = GIVEN.set(Given(None if again else parsed.document, parsed.is_valid and not again))
+        try:
+            return await self.schema.execute(
+                parsed.text,
+                variable_values=parameters.variables,
+                context_value=context,
+                operation_name=parameters.operation_name,
+                operation_extensions=parameters.extensions,
+            )
+        finally:
+            GIVEN.reset(before)
+
+    def _respond(
+        self,
+        request: Request,
+        parameters: Parameters,
+        context: OperationContext,
+        body: dict[str, Any],
+        media_type: str,
+    ) -> Response:
+        """The response to an operation that has run."""
+        entries = body.get("errors")
         if context.masked:
             body["extensions"]["masked"] = sorted(context.masked)
         if request.method == "GET" and self.trusted and parameters.document_id is not None and not entries:
@@ -215,10 +280,12 @@ class GraphQLEndpoint:
         that is known needs no parsing, and its caller is asked for points once.
         """
         try:
-            parsed = self._find(parameters)
+            parsed = known = self._find(parameters)
             if parsed is None:
-                await bill.pay_toll()
-                parsed = parse_document(parameters.query or "", self.limits)
+                text = parameters.query or ""
+                # A longer one is not even parsed.
+                await bill.pay_toll(len(text) if len(text) <= self.limits.document_length else 0)
+                parsed = parse_document(text, self.limits)
             operation = operation_of(parsed.document, parameters.operation_name)
             if operation.operation is OperationType.SUBSCRIPTION:
                 raise GraphQLError("Subscriptions are not served.")
@@ -227,13 +294,13 @@ class GraphQLEndpoint:
                 raise RequestRefused(405, ErrorCode.REQUEST_MALFORMED, message, Allow="POST")
             variables = parameters.variables or {}
             check_values(variables, self.limits)
-            cost = measure(self._prices, parsed.document, operation, variables, self.limits)
+            cost = parsed.cost(self._prices, operation, variables, self.limits)
             self.guard.check(parsed.document, operation, variables, viewer)
         except (GraphQLError, Refused, RequestRefused):
             await bill.pay_toll()
             raise
         await bill.reserve(cost.requested)
-        return Admitted(parsed, operation)
+        return Admitted(parsed, operation, known is not None)
 
     def _find(self, parameters: Parameters) -> ParsedDocument | None:
         """The document of a request if it is known already. Raises RequestRefused if it is not one to be run."""

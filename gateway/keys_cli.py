@@ -8,12 +8,13 @@ import click
 from datastore.resealing import Resealed, reseal
 from datastore.sealing import new_key
 from gateway.app import at_newest_revision
-from gateway.command import run, settings_or_exit
+from gateway.command import database_or_exit, run, settings_or_exit
 from gateway.settings import Settings
 
 ADVICE = (
-    "Put it first in KUNDEPORT_ENCRYPTION_KEYS, keep the older keys behind it, restart the gateway, then run: "
-    "kundeport reseal"
+    "The first key: set KUNDEPORT_ENCRYPTION_KEYS to it.\n"
+    "A further one: add it behind the old one and restart every process; move it to the front and restart again; then "
+    "run: kundeport reseal"
 )
 
 
@@ -37,6 +38,7 @@ def reseal_command() -> None:
     older keys all the same: `audit verify` needs them.
     """
     settings = settings_or_exit()
+    database_or_exit(settings, "KUNDEPORT_DATABASE_URL must name the gateway's")
     results: dict[str, Resealed] = {}
     run(settings, reseal_all(settings, results))
     for result in results.values():

@@ -77,7 +77,7 @@ class Guard:
             UserError(
                 ErrorCode.FORBIDDEN if viewer.is_signed_in else ErrorCode.SIGN_IN_REQUIRED,
                 (coordinate,),
-                message=f"{coordinate} needs {need or 'what nobody has'}.",
+                message=refusal_of(coordinate, need),
             )
             for need, coordinates in self.asked(document, operation, variables or {}).items()
             if need is None or not need.is_met_by(viewer)
@@ -107,6 +107,10 @@ class Guard:
             return True, self.introspection
         fields = self.needs.get(parent or "", {})
         return name in fields, fields.get(name)
+
+    def may_introspect(self, viewer: Viewer) -> bool:
+        """Whether the viewer may ask for the schema, and so be told names that are in it."""
+        return self.introspection is not None and self.introspection.is_met_by(viewer)
 
     def returned(self, parent: str | None, name: str) -> str | None:
         """The name of the type that a field leads to."""
@@ -183,6 +187,14 @@ class Walk:
             given = self._variables.get(value.name.value)
             return given if isinstance(given, bool) else None
         return value.value if isinstance(value, BooleanValueNode) else None
+
+
+def refusal_of(coordinate: str, need: Need | None) -> str:
+    """Why a field is refused, in a sentence."""
+    is_introspection = coordinate.partition(".")[2] in INTROSPECTION
+    if need is None:
+        return "Introspection is switched off here." if is_introspection else f"{coordinate} needs what nobody has."
+    return f"{'Introspection' if is_introspection else coordinate} needs {need.in_words()}."
 
 
 def narrower(schema: GraphQLSchema, type_: GraphQLInterfaceType | GraphQLUnionType) -> Iterator[GraphQLNamedType]:

@@ -9,6 +9,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil, floor
 from typing import Final, NamedTuple
 
@@ -52,6 +54,18 @@ def identified(headers: Headers) -> str | None:
         return None
     name = decoded(given[0])
     return name if well_formed(name) else None
+
+
+def anonymous(host: str) -> str:
+    """What callers without a token are told apart by, given the address they come from: the address, or for IPv6 the
+    network of 64 bits, all of which one line or machine has. Empty, and so one for all, for what is no address."""
+    try:
+        address = ip_address(host.partition("%")[0])
+    except ValueError:
+        return ""
+    if isinstance(address, IPv6Address):
+        return str(address.ipv4_mapped or IPv6Network((int(address), 64), strict=False))
+    return str(address)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +175,13 @@ class Rate:
         )
 
     def _hash(self, text: str) -> str:
-        return hmac.digest(self._secret, text.encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
+        return keyed_hash(self._secret, text)
+
+
+@lru_cache(maxsize=10_000)
+def keyed_hash(secret: bytes, text: str) -> str:
+    """A hash of 128 bits, from which the text cannot be guessed without the secret."""
+    return hmac.digest(secret, text.encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
 
 
 class Kept(NamedTuple):

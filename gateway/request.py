@@ -22,6 +22,8 @@ ADD_PREFLIGHT_HEADER = (
     " '<this address>'."
 )
 MOST_URL_PARAMETERS = 20
+# Each list and each object costs the parser memory and time. Other limits let in a third as many.
+MOST_BRACKETS = 20_000
 
 
 class RequestRefused(Exception):
@@ -122,10 +124,14 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
 
 
 def read_json(text: bytes | str, what: str) -> Any:
-    """The value of a JSON text. Raises RequestRefused (400), naming `what`, and never quoting the text.
+    """The value of a JSON text. Raises RequestRefused (400), naming `what`, and never quoting the text; 413 for one
+    with so many lists and objects that reading it would take long.
 
     Whole numbers beyond 64 bits come as floats; `check_values` refuses them.
     """
+    raw = text if isinstance(text, bytes) else text.encode("utf-8", "surrogatepass")
+    if raw.count(b"[") + raw.count(b"{") > MOST_BRACKETS:
+        raise RequestRefused(413, ErrorCode.REQUEST_TOO_LARGE, f"{what} has too many lists and objects.")
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -1,6 +1,7 @@
 """The settings of the gateway, read from `KUNDEPORT_*` environment variables."""
 
 import hashlib
+import time
 from dataclasses import fields
 from pathlib import Path
 from typing import Literal
@@ -12,8 +13,11 @@ from sqlalchemy.exc import ArgumentError
 
 from datastore.database import Database
 from datastore.sealing import Keyring
+from gateway.bill import TOLL
 from gateway.identity.issuer import Issuer
+from gateway.identity.public_key import public_keys
 from gateway.limits import Limits
+from gateway.shared_rate import SharedBuckets
 from gateway.transport import checked_origins
 
 DRIVERS = ("sqlite+aiosqlite", "postgresql+asyncpg")
@@ -47,7 +51,7 @@ class Settings(BaseSettings):
         default=10,
         ge=1,
         le=500,
-        description="Most connections for reading, and as many for writing, per worker.",
+        description="Most connections of a worker for planned queries, for other reads and for writing, each.",
     )
     secret_key: SecretStr | None = Field(
         default=None,
@@ -131,10 +135,43 @@ class Settings(BaseSettings):
         ge=1,
         description="Highest cost of an operation, in points as `@cost` and `@listSize` in the schema tell them.",
     )
+    execution: Literal["planned", "standard"] = Field(
+        default="planned",
+        description="`planned` has the database make the answer, where it can; `standard` resolves field by field.",
+    )
     execution_timeout: float = Field(default=30, gt=0, description="Seconds after which an operation is stopped.")
     drain_seconds: float = Field(
         default=0, ge=0, description="Seconds to go on serving after SIGTERM while `/health/ready` answers 503."
     )
+
+    @field_validator("issuers")
+    @classmethod
+    def has_issuers_that_can_be_told_apart(cls, issuers: list[Issuer]) -> list[Issuer]:
+        """Raises ValueError for an issuer that is there twice, or a key set without a key that it could sign with."""
+        for place, issuer in enumerate(issuers):
+            if issuer.issuer in {each.issuer for each in issuers[:place]}:
+                raise ValueError(f"[{place}].issuer: this issuer is there twice")
+            if issuer.jwks is None:
+                continue
+            try:
+                keys = public_keys(issuer.jwks)
+            except ValueError as error:
+                raise ValueError(f"[{place}].jwks: {error}") from None
+            if not any(key.algorithms & set(issuer.algorithms) for key in keys):
+                raise ValueError(f"[{place}].jwks: there is no public key in it for {', '.join(issuer.algorithms)}")
+        return issuers
+
+    @field_validator("redis_url")
+    @classmethod
+    def has_a_url_of_a_redis(cls, url: SecretStr | None) -> SecretStr | None:
+        """Raises ValueError, without the URL, which may hold a password."""
+        if url is not None:
+            try:
+                SharedBuckets(url.get_secret_value(), time.monotonic)  # connects only when it is used
+            except ValueError:
+                message = "must be redis://..., rediss://... or unix://..., special characters as %XX"
+                raise ValueError(message) from None
+        return url
 
     @field_validator("cors_origins")
     @classmethod
@@ -168,12 +205,17 @@ class Settings(BaseSettings):
         return hashlib.sha256(f"shared secret of {keys}".encode()).digest()
 
     def check_can_serve(self) -> None:
-        """Raises ValueError where a setting is missing without which nobody could sign in, or nothing be sealed. Only
-        the demo brings an issuer and a key of its own."""
+        """Raises ValueError where a setting is missing without which nobody could sign in, or nothing be sealed, or
+        where some callers could never pay for a request. Only the demo brings an issuer and a key of its own."""
         if not self.demo and not self.issuers:
             raise ValueError("KUNDEPORT_ISSUERS must name a trusted token issuer; only `serve --demo` brings its own")
         if not self.demo and not self.encryption_keys:
             raise ValueError("KUNDEPORT_ENCRYPTION_KEYS must have a key; `kundeport key` makes one")
+        if self.rate_points * self.rate_unidentified_percent // 100 < TOLL:
+            raise ValueError(
+                f"KUNDEPORT_RATE_POINTS is too low: KUNDEPORT_RATE_UNIDENTIFIED_PERCENT of it must be at least {TOLL}, "
+                "the points that any request must have"
+            )
 
     @property
     def limits(self) -> Limits:

@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 MOST_URL_BYTES = 32 * 1024
-MOST_HEAD_BYTES = 64 * 1024
+MOST_HEAD_BYTES = 128 * 1024
 MOST_HEADERS = 100
 MOST_PIPELINED = 100
 CORS_METHODS = ("GET", "POST")

@@ -7,9 +7,9 @@ from hashlib import sha256
 from pathlib import Path
 
 import strawberry
-from graphql import GraphQLError, specified_rules, validate
+from graphql import GraphQLError, specified_rules
 
-from gateway.documents import ParsedDocument, operations_of, parse_document
+from gateway.documents import ParsedDocument, operations_of, parse_document, validation_errors
 from gateway.limits import Limits, measure
 from gateway.request import Parameters, RequestRefused
 from resolvers.errors import ErrorCode, Refused
@@ -20,7 +20,7 @@ PREFIX = "sha256:"
 HASH = re.compile("[0-9a-f]{64}")
 LONGEST_CHARACTER = 4
 """Bytes of a character in UTF-8."""
-RULES = [*specified_rules, IdempotentMutationsOnly]
+RULES = (*specified_rules, IdempotentMutationsOnly)
 
 
 class BadDocument(Exception):
@@ -145,7 +145,8 @@ def read_document(file: Path, schema: strawberry.Schema, prices: PriceList, limi
             raise BadDocument(f"{file}: the document has no operation")
         for operation in operations:
             measure(prices, parsed.document, operation, {}, limits)
-        errors = validate(schema._schema, parsed.document, RULES)
+        errors = validation_errors(schema._schema, parsed.document, RULES)
+        parsed.is_valid = not errors
     except UnicodeDecodeError:
         raise BadDocument(f"{file}: the file is not UTF-8") from None
     except OSError as error:

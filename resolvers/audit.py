@@ -1,17 +1,20 @@
 """Reading the audit log: by internal callers, and by the persons whom it is about."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import strawberry
+from sqlalchemy import ColumnElement, Select
 
 from datastore.audit import AuditKind, AuditLogEntry
 from datastore.customer import Customer
-from datastore.keyset import Order, Page, page
-from datastore.reading import visible
-from resolvers.context import Context
-from resolvers.paging import paged, window
+from datastore.keyset import Order, Window
+from datastore.reading import among, visible
+from datastore.viewer import Viewer
+from resolvers.paging import window
 from resolvers.scalars import Long
+from resolvers.wanted import Reading, Statement, WantedPage
 
 NEWEST_FIRST = Order([AuditLogEntry.__table__.c.logged_at, AuditLogEntry.__table__.c.id], descending=True)
 
@@ -28,58 +31,71 @@ class AuditLogFilterInput:
     logged_before: datetime | None = strawberry.field(default=None, description="Logged before this time.")
 
 
-async def audit_log(
-    context: Context,
+@Reading
+def audit_log(
+    viewer: Viewer,
     filter: AuditLogFilterInput | None = None,
     first: int | None = None,
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
-) -> Page[AuditLogEntry]:
+) -> WantedPage:
     """A page of the audit log, the newest entries first. Raises `Refused`: PAGE_SIZE_INVALID, CURSOR_INVALID."""
-    row, given = AuditLogEntry, filter or AuditLogFilterInput()
-    statement = visible(row, context.viewer)
-    for name in ("organisation_id", "kind", "operation", "subject", "correlation_id"):
-        if (value := getattr(given, name)) is not None:
-            statement = statement.where(getattr(row, name) == value)
-    if given.customer_number is not None:
-        number = Customer.customer_number == given.customer_number
-        customer = visible(Customer, context.viewer).with_only_columns(Customer.id).where(number)
-        statement = statement.where(row.customer_id == customer.scalar_subquery())
-    if given.logged_from is not None:
-        statement = statement.where(row.logged_at >= given.logged_from)
-    if given.logged_before is not None:
-        statement = statement.where(row.logged_at < given.logged_before)
-    asked = {name: str(value) for name, value in vars(given).items()}
-    return await newest_first(context, statement, ["auditLog", asked], first, after, last, before)
+    given = {name: value for name, value in vars(filter or AuditLogFilterInput()).items() if value is not None}
+
+    def statement(viewer: Viewer, values: Mapping[str, Any]) -> Select[Any]:
+        return visible(AuditLogEntry, viewer).where(*(CRITERIA[name](viewer, values[name]) for name in given))
+
+    return newest_first(statement, given, "auditLog", window(first, after, last, before))
 
 
-async def data_access_log(
-    context: Context,
+@Reading
+def data_access_log(
+    viewer: Viewer,
     first: int | None = None,
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
-) -> Page[AuditLogEntry]:
+) -> WantedPage:
     """A page of who was shown sensitive data of the person who asks; empty for clients, who are nobody.
 
     Raises `Refused`: PAGE_SIZE_INVALID, CURSOR_INVALID.
     """
-    own = AuditLogEntry.customer_id.in_(sorted(context.viewer.customer_ids))
-    statement = visible(AuditLogEntry, context.viewer).where(own, AuditLogEntry.kind == AuditKind.REVEAL)
-    query = ["dataAccessLog", sorted(context.viewer.customer_ids)]
-    return await newest_first(context, statement, query, first, after, last, before)
+
+    def statement(viewer: Viewer, values: Mapping[str, Any]) -> Select[Any]:
+        own = among(AuditLogEntry.customer_id, viewer.customer_ids)
+        return visible(AuditLogEntry, viewer).where(own, AuditLogEntry.kind == AuditKind.REVEAL)
+
+    query = ["dataAccessLog", sorted(viewer.customer_ids)]
+    return newest_first(statement, {}, query, window(first, after, last, before))
 
 
-async def newest_first(
-    context: Context,
-    statement: Any,
-    query: Any,
-    first: int | None,
-    after: str | None,
-    last: int | None,
-    before: str | None,
-) -> Page[AuditLogEntry]:
-    part = window(first, after, last, before)
-    wanted = page(context.database, AuditLogEntry, statement, NEWEST_FIRST, part, query)
-    return await paged(wanted, "before" if part.first is None else "after")
+def newest_first(statement: Statement, values: Mapping[str, Any], name: Any, part: Window) -> WantedPage:
+    return WantedPage(
+        row=AuditLogEntry,
+        shape=(str(name), *values) if isinstance(name, str) else "own",
+        values=values,
+        statement=statement,
+        order=NEWEST_FIRST,
+        window=part,
+        query=[name, {each: str(value) for each, value in values.items()}],
+    )
+
+
+def about(viewer: Viewer, number: Any) -> ColumnElement[bool]:
+    """Whether an entry is about the customer with this number."""
+    customer = visible(Customer, viewer).with_only_columns(Customer.id).where(Customer.customer_number == number)
+    return AuditLogEntry.customer_id == customer.scalar_subquery()
+
+
+CRITERIA: Mapping[str, Callable[[Viewer, Any], ColumnElement[bool]]] = {
+    "organisation_id": lambda _, value: AuditLogEntry.organisation_id == value,
+    "customer_number": about,
+    "kind": lambda _, value: AuditLogEntry.kind == value,
+    "operation": lambda _, value: AuditLogEntry.operation == value,
+    "subject": lambda _, value: AuditLogEntry.subject == value,
+    "correlation_id": lambda _, value: AuditLogEntry.correlation_id == value,
+    "logged_from": lambda _, value: AuditLogEntry.logged_at >= value,
+    "logged_before": lambda _, value: AuditLogEntry.logged_at < value,
+}
+"""Field of the filter -> the condition on entries that its value stands for."""

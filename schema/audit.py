@@ -6,6 +6,7 @@ from typing import Any
 import strawberry
 
 from datastore import audit as stored
+from datastore import customer_reads
 from datastore.customer import Customer as StoredCustomer
 from datastore.viewer import Permission, TenantKind
 from resolvers import audit as resolve
@@ -13,7 +14,7 @@ from resolvers.scalars import Long
 from schema.connection import PAGING, Connection
 from schema.customer import Customer
 from schema.permission import Callers, needs
-from schema.view import computed, describe, one, query, view_of
+from schema.view import computed, describe, one, query, selected, view_of
 
 AUDIT = [needs(Permission.AUDIT_READ, Callers.INTERNAL)]
 
@@ -63,6 +64,14 @@ class AuditLogEntry:
     )
     customer: Customer | None = one(
         StoredCustomer.id, via="customer_id", description="The customer it is about; the surviving one after a merge."
+    )
+    customer_number: Long | None = selected(
+        customer_reads.owner,
+        row=StoredCustomer,
+        via="customer_id",
+        is_list=False,
+        shows="customer_number",
+        description="Number of the customer it is about, whatever became of it.",
     )
 
 

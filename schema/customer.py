@@ -6,7 +6,7 @@ from typing import Annotated, cast
 import strawberry
 
 from datastore import customer as stored
-from datastore.customer_reads import number_of_owner, related_customer_numbers, related_customers
+from datastore import customer_reads
 from datastore.viewer import Permission
 from resolvers.customer import addresses, reads, writes
 from resolvers.scalars import Long
@@ -14,7 +14,7 @@ from schema.connection import PAGING, Connection
 from schema.mutation import Payload, mutation, payload
 from schema.node import Node, node_by
 from schema.permission import Callers, needs
-from schema.view import Info, computed, describe, loaded, many, one, query, sensitive, shown, view_of
+from schema.view import Info, computed, describe, many, one, query, selected, sensitive, shown, view_of
 
 CREATED_AT = "When it was created."
 CHANGED_AT = "When it was last changed."
@@ -123,7 +123,14 @@ class CustomerAccount:
     changed_at: datetime | None = strawberry.field(description=CHANGED_AT)
     changed_by: str | None = strawberry.field(description="Who last changed it.")
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
-    customer_number: Long | None = loaded(number_of_owner, description="Number of the customer it belongs to.")
+    customer_number: Long | None = selected(
+        customer_reads.owner,
+        row=stored.Customer,
+        via="customer_id",
+        is_list=False,
+        shows="customer_number",
+        description="Number of the customer it belongs to.",
+    )
 
 
 @view_of(stored.Note, needs=Permission.NOTE_READ)
@@ -171,7 +178,14 @@ class TravellerInfo:
     to_stop_place_ref: str | None = strawberry.field(description="Last stop of the journey, a NeTEx id.")
     language_preference: str | None = strawberry.field(description="Language of the traveller, ISO 639-3.")
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
-    customer_number: Long | None = loaded(number_of_owner, description="Number of the customer who travels.")
+    customer_number: Long | None = selected(
+        customer_reads.owner,
+        row=stored.Customer,
+        via="customer_id",
+        is_list=False,
+        shows="customer_number",
+        description="Number of the customer who travels.",
+    )
 
 
 @node_by(stored.Customer.customer_number)
@@ -265,24 +279,36 @@ class Customer(Node):
     )
 
     customer_id: Long | None = computed(
-        lambda customer: customer.id, description=OWNER_ID, deprecated="Use customerNumber."
+        lambda customer: customer.id, reads=("id",), description=OWNER_ID, deprecated="Use customerNumber."
     )
     username: str | None = computed(
         reads.username,
+        reads=("profile_type", "status", "email"),
         needs=Permission.CONTACT_READ,
         description="Name to sign in with; only active standard profiles have one.",
     )
     date_of_birth: LocalDate | None = computed(
-        lambda customer: in_parts(customer.date_of_birth), needs=Permission.CONTACT_READ, description="Date of birth."
+        lambda customer: in_parts(customer.date_of_birth),
+        reads=("date_of_birth",),
+        needs=Permission.CONTACT_READ,
+        description="Date of birth.",
     )
     date_of_death: LocalDate | None = computed(
-        lambda customer: in_parts(customer.date_of_death), needs=Permission.CONTACT_READ, description="Date of death."
+        lambda customer: in_parts(customer.date_of_death),
+        reads=("date_of_death",),
+        needs=Permission.CONTACT_READ,
+        description="Date of death.",
     )
-    related_customers: list["Customer"] = loaded(
-        related_customers, description="The profiles merged into or connected to this one, by customer number."
+    related_customers: list["Customer"] = selected(
+        customer_reads.related_customers,
+        row=stored.Customer,
+        description="The profiles merged into or connected to this one, by customer number.",
     )
-    related_customer_numbers: list[Long] = loaded(
-        related_customer_numbers, description="Numbers of the profiles merged into or connected to this one."
+    related_customer_numbers: list[Long] = selected(
+        customer_reads.related_customers,
+        row=stored.Customer,
+        shows="customer_number",
+        description="Numbers of the profiles merged into or connected to this one.",
     )
 
     @strawberry.field(description="The customer's e-card with this operator and number, or null.")

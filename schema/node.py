@@ -8,15 +8,15 @@ from typing import Annotated, Any, NamedTuple, TypeVar
 
 import strawberry
 
-from datastore.viewer import Permission
+from datastore.viewer import Permission, Viewer
 from resolvers.context import Context
 from resolvers.errors import ErrorCode, refuse
+from resolvers.wanted import Reading, WantedRow, wanted_by
 from schema.cost import ListSize
 from schema.permission import Need, need_of_view, needs
-from schema.view import Column, Info, computed
+from schema.view import Column, Info, computed, query
 
 V = TypeVar("V")
-GlobalId = Annotated[strawberry.ID, strawberry.argument(description="Global id of the object.")]
 GlobalIds = Annotated[list[strawberry.ID], strawberry.argument(description="Global ids of the objects.")]
 
 MOST_NODES = 1000
@@ -84,22 +84,35 @@ def read_global_id(given: str) -> tuple[NodeType, Any]:
         raise refuse(ErrorCode.GLOBAL_ID_INVALID, "id", rejected=[given]) from None
 
 
+@Reading
+def node(viewer: Viewer, id: strawberry.ID) -> WantedRow | None:
+    """The object with this global id, or None; None, too, for one of a type that the viewer may not read.
+
+    Raises `Refused`: GLOBAL_ID_INVALID.
+    """
+    node_type, key = read_global_id(id)
+    return wanted_by(node_type.column, key) if may_read(viewer, node_type) else None
+
+
+def may_read(viewer: Viewer, node_type: NodeType) -> bool:
+    return node_type.need is not None and node_type.need.is_met_by(viewer)
+
+
 async def load(context: Context, node_type: NodeType, key: Any) -> Any:
     """The object, or None: an unknown one, and one of a type that the caller may not read."""
-    if node_type.need is None or not node_type.need.is_met_by(context.viewer):
+    if not may_read(context.viewer, node_type):
         return None
     return await context.load.one(node_type.column).load(key)
 
 
 @strawberry.type
 class NodeQueries:
-    @strawberry.field(
+    node: Node | None = query(
+        node,
+        needs=Permission.SIGNED_IN,
         description="The object with this global id, or null. A merged customer leads to its survivor.",
-        directives=[needs(Permission.SIGNED_IN)],
+        arguments={"id": "Global id of the object."},
     )
-    async def node(self, info: Info, id: GlobalId) -> Node | None:
-        found: Node | None = await load(info.context, *read_global_id(id))
-        return found
 
     @strawberry.field(
         description="The objects with these global ids, at most 1000, null for each unknown one.",

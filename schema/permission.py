@@ -29,6 +29,15 @@ class Callers(Enum):
             return viewer.is_internal
         return self is Callers.EVERYONE or (self is Callers.USERS) == viewer.is_user
 
+    def in_words(self) -> str:
+        """Who the caller must be, for "needs ..."."""
+        return {
+            Callers.EVERYONE: "a caller who has signed in",
+            Callers.CLIENTS: "a client, not a user",
+            Callers.USERS: "a user who is logged in",
+            Callers.INTERNAL: "a client of an internal tenant",
+        }[self]
+
 
 @strawberry.schema_directive(
     locations=[Location.OBJECT, Location.INTERFACE, Location.FIELD_DEFINITION],
@@ -71,6 +80,13 @@ class Need(NamedTuple):
 
     def is_met_by(self, viewer: Viewer) -> bool:
         return viewer.holds(self.permission) and self.callers.include(viewer)
+
+    def in_words(self) -> str:
+        """What the caller must have and be, for "needs ..."."""
+        if self.permission in (Permission.PUBLIC, Permission.SIGNED_IN):
+            return self.callers.in_words()
+        permission = self.permission.value
+        return permission if self.callers is Callers.EVERYONE else f"{permission} and {self.callers.in_words()}"
 
     def __str__(self) -> str:
         return self.permission.value + ("" if self.callers is Callers.EVERYONE else f" {self.callers.value}")

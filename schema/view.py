@@ -12,7 +12,7 @@ the row lacks fails when the module is imported. Resolvers return rows, never in
 """
 
 import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, TypeVar, get_args, get_origin
@@ -25,7 +25,7 @@ from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.utils.str_converters import to_camel_case
 
 from datastore.base import Base
-from datastore.loaders import Loaders
+from datastore.loaders import Selection
 from datastore.reading import columns, is_row
 from datastore.viewer import Permission
 from resolvers.context import Context
@@ -39,6 +39,8 @@ Column = InstrumentedAttribute[Any]
 Info = strawberry.Info[Context, None]
 DECLARED = "declared"
 """Under this name a field's metadata has its declaration, for whoever plans rather than resolves."""
+ROWS: dict[str, type[Base]] = {}
+"""Type name -> the row class that it is the view of."""
 
 
 class UnknownAttribute(TypeError):
@@ -54,6 +56,7 @@ def view_of(row: type[Base], *, needs: Permission, callers: Callers = Callers.EV
     stored = {column.name for column in columns(row)}
 
     def decorate(cls: type[V]) -> type[V]:
+        ROWS[cls.__name__] = row
         cls.is_type_of = staticmethod(lambda value, _: is_row(value, row))  # type: ignore[attr-defined]
         view = strawberry.type(cls, description=inspect.getdoc(cls), directives=[permission.needs(needs, callers)])
         for field in get_object_definition(view, strict=True).fields:
@@ -92,7 +95,7 @@ class Many:
 
 def start(declared: object) -> str | None:
     """The attribute of the parent's row that a relation starts from; None for anything but a relation."""
-    return declared.via if isinstance(declared, One | Many) else None
+    return declared.via if isinstance(declared, One | Many | Selected) else None
 
 
 def shown(description: str, *, needs: Permission | None = None, deprecated: str | None = None) -> Any:
@@ -126,22 +129,31 @@ def many(
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A field that is a function of its row."""
+    """A field that is a function of its row, of which it reads the attributes `reads`, or any if that is None."""
 
     of: Callable[[Any], Any]
+    reads: tuple[str, ...] | None = None
 
     def __call__(self, root: strawberry.Parent[Any], info: Info) -> Any:
         return self.of(root)
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
-    """A field that is a function of its row and of what a loader finds for it, in one batch with all other rows."""
+class Selected:
+    """Rows that a statement of its own finds for the parent's attribute `via`: all of them, or the first one; of each
+    the attribute `shows`, or itself."""
 
-    of: Callable[[Loaders, Any], Awaitable[Any]]
+    row: type[Base]
+    selection: Selection
+    via: str
+    is_list: bool
+    shows: str | None
 
-    def __call__(self, root: strawberry.Parent[Any], info: Info) -> Any:
-        return self.of(info.context.load, root)
+    async def __call__(self, root: strawberry.Parent[Any], info: Info) -> Any:
+        key = getattr(root, self.via)
+        rows = [] if key is None else await info.context.load.selected(self.row, self.selection).load(key)
+        found = [row if self.shows is None else getattr(row, self.shows) for row in rows]
+        return found if self.is_list else next(iter(found), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,20 +181,35 @@ def computed(
     deprecated: str | None = None,
     cost: int | None = None,
     needs: Permission | None = None,
+    reads: tuple[str, ...] | None = None,
 ) -> Any:
-    """A field worked out from the row: `username: str | None = computed(reads.username, ...)`."""
-    return _declared(Computed(of), description, deprecated, *_costs(cost), *_needs(needs))
+    """A field worked out from the row: `username: str | None = computed(reads.username, ...)`.
+
+    `reads` names the attributes that it reads, so that others need not be fetched.
+    """
+    return _declared(Computed(of, reads), description, deprecated, *_costs(cost), *_needs(needs))
 
 
-def loaded(
-    of: Callable[[Loaders, Any], Awaitable[Any]], *, description: str, deprecated: str | None = None, cost: int = 1
+def selected(
+    selection: Selection,
+    *,
+    row: type[Base],
+    description: str,
+    via: str = "id",
+    is_list: bool = True,
+    shows: str | None = None,
 ) -> Any:
-    """A field that a hand-written loader answers: `related: list[Long] = loaded(related_numbers, ...)`."""
-    return _declared(Loaded(of), description, deprecated, *_costs(cost))
+    """A field that a statement of its own answers: `related: list["Customer"] = selected(related, row=...)`."""
+    return _declared(
+        Selected(row, selection, via, is_list, shows), description, None, *_costs(None if shows is None else 1)
+    )
 
 
 def _declared(
-    declared: One | Many | Computed | Loaded | Sensitive, description: str, deprecated: str | None, *directives: object
+    declared: One | Many | Computed | Selected | Sensitive,
+    description: str,
+    deprecated: str | None,
+    *directives: object,
 ) -> Any:
     def resolve(root: strawberry.Parent[Any], info: Info) -> Any:
         return declared(root, info)
@@ -235,7 +262,9 @@ def query(
     keywords = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in described]
     resolver.__signature__ = inspect.Signature([info, *keywords])  # type: ignore[attr-defined]
     directives = [permission.needs(needs, callers), *_costs(cost), *([size] if size else [])]
-    return strawberry.field(resolver=resolver, description=description, directives=directives)
+    return strawberry.field(
+        resolver=resolver, description=description, directives=directives, metadata={DECLARED: resolve}
+    )
 
 
 def _size(signature: inspect.Signature) -> ListSize | None:

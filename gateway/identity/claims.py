@@ -26,6 +26,8 @@ def viewer_of(issuer: Issuer, claims: Mapping[str, Any]) -> Viewer:
     organisation_id = _number(claims, names.organisation_id)
     if organisation_id is None:
         raise Unfit("organisation")
+    if issuer.organisations is not None and organisation_id not in issuer.organisations:
+        raise Unfit("organisation-of-others")
     customer_number = _number(claims, names.customer_number)
     employee_id = _employee_id(claims, names.employee_id)
     viewer = Viewer(

@@ -1,6 +1,6 @@
 """The settings of one trusted token issuer."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -9,6 +9,8 @@ from datastore.viewer import TenantKind
 
 Algorithm = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "Ed25519", "EdDSA"]
 """Signatures with a public key only: with a shared secret, whoever can check a token can also make one."""
+
+ON_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 class Claims(BaseModel):
@@ -36,18 +38,25 @@ class Issuer(BaseModel):
     """The key set itself, where it is not to be fetched."""
     algorithms: tuple[Algorithm, ...] = Field(default=("RS256",), min_length=1)
     claims: Claims = Claims()
+    organisations: tuple[Annotated[int, Field(ge=1)], ...] | None = Field(default=None, min_length=1)
+    """The organisations that its tokens may name; any, if not given."""
 
     @field_validator("jwks_url")
     @classmethod
     def is_url(cls, url: str | None) -> str | None:
         """Raises ValueError, without the URL, which may hold a secret."""
+        scheme = host = ""
         try:
-            host = httpx.URL(url or "").host
+            parts = httpx.URL(url or "")
+            scheme, host = parts.scheme, parts.host
         except httpx.InvalidURL:
-            host = ""
+            pass
         # httpx takes a host with forbidden characters, and escapes them.
         if url is not None and (not host or "%" in host):
             raise ValueError("this is not a URL with a host")
+        # Whoever can answer for the issuer on the way would sign in as anybody.
+        if url is not None and scheme != "https" and host not in ON_THIS_MACHINE:
+            raise ValueError("the URL must begin with https://, unless it is on this machine")
         return url
 
     @model_validator(mode="after")

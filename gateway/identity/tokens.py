@@ -79,7 +79,7 @@ class Tokens:
         try:
             return await self._read(token)
         except Unfit as reason:
-            logger.debug("token_refused", reason=str(reason))
+            logger.info("token_refused", reason=str(reason))
             raise refuse(ErrorCode.TOKEN_INVALID) from None
 
     async def close(self) -> None:

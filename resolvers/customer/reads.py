@@ -1,22 +1,21 @@
 """Look-ups and searches of customers (rules C40 to C49)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, Select
 from strawberry.utils.str_converters import to_camel_case
 
 from datastore import customer as stored
 from datastore.customer import CustomerStatus
 from datastore.customer_reads import CustomerSearch, customer_order, search_statement
-from datastore.keyset import Page, page
 from datastore.loaders import Loaders
-from datastore.reading import among, columns, record_class, records, visible
+from datastore.reading import among, columns, record_class, visible
 from datastore.text import email_key, sort_key
 from datastore.viewer import Permission, Viewer
 from resolvers import formats
-from resolvers.context import Context
 from resolvers.customer.inputs import (
     CustomerFilterInput,
     CustomerLookup,
@@ -26,8 +25,11 @@ from resolvers.customer.inputs import (
 )
 from resolvers.errors import ErrorCode, refuse
 from resolvers.given import Format, Problems
-from resolvers.paging import paged, window
+from resolvers.paging import window
 from resolvers.scalars import Long
+from resolvers.wanted import Reading, WantedByKey, WantedPage, WantedRow
+
+Condition = Callable[[Viewer, Mapping[str, Any]], ColumnElement[bool]]
 
 MOST_KEYS = 1000
 LONGEST_CRITERION = 100
@@ -49,7 +51,8 @@ TOLD_OF_THE_DELETED = frozenset(
 """All that a look-up by uuid tells of a deleted customer (rule C42): no personal data, and no id to load more by."""
 
 
-async def customer(context: Context, by: CustomerLookup, include_deleted: bool = False) -> stored.Customer | None:
+@Reading
+def customer(viewer: Viewer, by: CustomerLookup, include_deleted: bool = False) -> WantedRow:
     """The customer that the key leads to, or None.
 
     A merged profile leads to the one it was merged into (C40), except by username (C44). A deleted one is answered
@@ -57,51 +60,85 @@ async def customer(context: Context, by: CustomerLookup, include_deleted: bool =
     Raises `Refused`: ECARD_NUMBER_INVALID, UUID_INVALID.
     """
     if by.username:
-        may_search_by(context.viewer, "by", "username")
-        return await by_username(context, by.username.value.organisation_id, by.username.value.username)
-    row = stored.Customer
-    found = await one(context, stored.survivors(context.viewer, row.id, condition_of(context, by)))
-    if found is None or found.status is not CustomerStatus.DELETED or include_deleted:
-        return found
-    return stripped(found) if by.uuid else None
+        may_search_by(viewer, "by", "username")
+        return by_username(viewer, by.username.value.organisation_id, by.username.value.username)
+    shape, values = key_of(viewer, by)
+
+    def statement(viewer: Viewer, values: Mapping[str, Any]) -> Select[Any]:
+        return stored.survivors(viewer, stored.Customer.id, KEYS[shape](viewer, values))
+
+    def answered(found: stored.Customer) -> stored.Customer | None:
+        if found.status is not CustomerStatus.DELETED or include_deleted:
+            return found
+        return stripped(found) if by.uuid else None
+
+    return WantedRow(
+        row=stored.Customer,
+        shape=shape,
+        values=values,
+        statement=statement,
+        answered=answered,
+        settled_by="" if include_deleted else "status",
+        unsettled=frozenset({CustomerStatus.DELETED}),
+    )
 
 
-def condition_of(context: Context, by: CustomerLookup) -> ColumnElement[bool]:
-    """The condition on customers that a look-up key stands for."""
-    row = stored.Customer
+def key_of(viewer: Viewer, by: CustomerLookup) -> tuple[str, dict[str, Any]]:
+    """The name in `KEYS` of a look-up key, and its values in stored form."""
     if by.customer_number:
-        return row.customer_number == by.customer_number.value
+        return "number", {"number": by.customer_number.value}
     if by.uuid:
-        return row.uuid == formats.uuid32(by.uuid.value)
+        return "uuid", {"uuid": formats.uuid32(by.uuid.value)}
     if by.ecard_number:
         number = formats.ecard_number(by.ecard_number.value)
-        return row.id.in_(stored.current_owner(number, context.viewer, datetime.now(UTC)))
+        return f"ecard {len(number)}", {"number": number, "now": datetime.now(UTC)}
     assert by.customer_ref, "GraphQL lets exactly one key of a oneOf input through"
     reference = by.customer_ref.value
-    organisation = own_or(reference.organisation_id, context)
-    return (row.organisation_id == organisation) & (row.customer_ref == reference.customer_ref)
+    return "reference", {
+        "organisation": own_or(reference.organisation_id, viewer),
+        "reference": reference.customer_ref,
+    }
 
 
-def own_or(organisation_id: int | None, context: Context) -> int:
+def by_ecard(column: Any) -> Condition:
+    """The condition on the customer who owns an e-card, found by this column."""
+    return lambda viewer, values: stored.Customer.id.in_(
+        stored.current_owner(column, values["number"], viewer, values["now"])
+    )
+
+
+KEYS: Mapping[str, Condition] = {
+    "number": lambda _, values: stored.Customer.customer_number == values["number"],
+    "uuid": lambda _, values: stored.Customer.uuid == values["uuid"],
+    "ecard 10": by_ecard(stored.Ecard.ecard_number),
+    "ecard 16": by_ecard(stored.Ecard.ecard_number_16digits),
+    "reference": lambda _, values: (
+        (stored.Customer.organisation_id == values["organisation"])
+        & (stored.Customer.customer_ref == values["reference"])
+    ),
+}
+"""Kind of look-up key -> the condition on customers that its values stand for."""
+
+
+def own_or(organisation_id: int | None, viewer: Viewer) -> int:
     """The organisation that was named, else the caller's own."""
-    return context.viewer.organisation_id if organisation_id is None else organisation_id
+    return viewer.organisation_id if organisation_id is None else organisation_id
 
 
-async def by_username(context: Context, organisation_id: int, username: str) -> stored.Customer | None:
+def by_username(viewer: Viewer, organisation_id: int, username: str) -> WantedRow:
     """The standard or personnel-ticket profile with this email in the organisation, whatever its status (C44, A02)."""
     row = stored.Customer
-    mine = visible(row, context.viewer).where(
-        row.organisation_id == organisation_id,
-        row.email_key == email_key(username),
-        row.profile_type != stored.ProfileType.TEMPORARY,
-        row.status != CustomerStatus.DELETED,
-    )
-    return await one(context, mine)
 
+    def statement(viewer: Viewer, values: Mapping[str, Any]) -> Select[Any]:
+        return visible(row, viewer).where(
+            row.organisation_id == values["organisation"],
+            row.email_key == values["email"],
+            row.profile_type != stored.ProfileType.TEMPORARY,
+            row.status != CustomerStatus.DELETED,
+        )
 
-async def one(context: Context, statement: Any) -> stored.Customer | None:
-    found = records(stored.Customer, await context.database.fetch(statement.limit(1)))
-    return found[0] if found else None
+    values = {"organisation": organisation_id, "email": email_key(username)}
+    return WantedRow(row=row, shape="username", values=values, statement=statement)
 
 
 def stripped(record: stored.Customer) -> stored.Customer:
@@ -112,9 +149,10 @@ def stripped(record: stored.Customer) -> stored.Customer:
     return found
 
 
-async def customers_by_key(
-    context: Context, customer_numbers: list[Long] | None = None, customer_references: list[str] | None = None
-) -> Sequence[stored.Customer]:
+@Reading
+def customers_by_key(
+    viewer: Viewer, customer_numbers: list[Long] | None = None, customer_references: list[str] | None = None
+) -> WantedByKey:
     """The customers of the caller's organisation with these numbers, or, if there are none, these references (C46).
 
     In the order of the keys, each once; unknown and foreign ones are left out (C47), deleted ones too, and a merged
@@ -126,50 +164,58 @@ async def customers_by_key(
     keys: list[Any] = list(customer_numbers or customer_references or [])
     if len(keys) > MOST_KEYS:
         raise refuse(ErrorCode.TOO_MANY_KEYS, name, rejected=[len(keys)])
-    if not keys:
-        return []
-    mine = row.organisation_id == context.viewer.organisation_id
-    condition = among(column, keys, context.database.dialect) & mine
-    found = await context.database.fetch(row.reached(context.viewer, column, condition))
-    by_key = {values[-1]: record for values, record in zip(found, records(row, found), strict=True)}
-    answered = {by_key[key].customer_number: by_key[key] for key in keys if key in by_key}
-    return list(answered.values())
+
+    def statement(viewer: Viewer, values: Mapping[str, Any]) -> Select[Any]:
+        mine = row.organisation_id == viewer.organisation_id
+        return row.reached(viewer, column, among(column, values["keys"]) & mine)
+
+    return WantedByKey(
+        row=row, shape=name, values={"keys": keys}, statement=statement, keys=keys, identity="customer_number"
+    )
 
 
-async def customers(
-    context: Context,
+@Reading
+def customers(
+    viewer: Viewer,
     filter: CustomerFilterInput | None = None,
     order_by: CustomerOrder | None = None,
     first: int | None = None,
     after: str | None = None,
     last: int | None = None,
     before: str | None = None,
-) -> Page[stored.Customer]:
+) -> WantedPage:
     """A page of the customers of one organisation that fit the filter (C48, C49).
 
     Raises `Refused`: ORGANISATION_NOT_ALLOWED, PAGE_SIZE_INVALID, CURSOR_INVALID and what `formats` refuses.
     """
     part = window(first, after, last, before)
-    search = search_of(context, filter or CustomerFilterInput())
+    search = search_of(viewer, filter or CustomerFilterInput())
     order = customer_order()
     if order_by:
         if order_by.field in CONTACT_SORTS:
-            may_search_by(context.viewer, "orderBy", "field")
+            may_search_by(viewer, "orderBy", "field")
         order = customer_order(str(order_by.field.value), order_by.direction is SortDirection.DESC)
-    statement = search_statement(context.viewer, search)
-    wanted = page(context.database, stored.Customer, statement, order, part, ["customers", search])
-    return await paged(wanted, "before" if part.first is None else "after")
+    shape, values = search.shape_and_values()
+    return WantedPage(
+        row=stored.Customer,
+        shape=shape,
+        values=values,
+        statement=lambda viewer, values: search_statement(viewer, replace(search, **values)),
+        order=order,
+        window=part,
+        query=["customers", search],
+    )
 
 
-def search_of(context: Context, given: CustomerFilterInput) -> CustomerSearch:
+def search_of(viewer: Viewer, given: CustomerFilterInput) -> CustomerSearch:
     """The filter in stored form. Half a telephone number is ignored, a whole one wins over the old field (C48)."""
-    organisation = own_or(given.organisation_id, context)
-    if organisation != context.viewer.organisation_id and not context.viewer.is_internal:
+    organisation = own_or(given.organisation_id, viewer)
+    if organisation != viewer.organisation_id and not viewer.is_internal:
         raise refuse(ErrorCode.ORGANISATION_NOT_ALLOWED, "filter", "organisationId", rejected=[organisation])
     problems = Problems()
     for name in CONTACT_CRITERIA:
         if getattr(given, name) is not None:
-            may_search_by(context.viewer, "filter", to_camel_case(name))
+            may_search_by(viewer, "filter", to_camel_case(name))
 
     def read(name: str, form: Format, text: str | None) -> Any:
         if text is not None:

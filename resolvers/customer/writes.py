@@ -133,8 +133,10 @@ async def update_customer(write: Write, given: UpdateCustomerInput) -> stored.Cu
         mark_deleted(customer)
     else:
         customer.status = status
+    # Last of all: whoever tries whether an email is taken must give a change that is otherwise carried out.
+    with write.session.no_autoflush:
+        await save_addresses(write, customer, addresses)
     await be_unique(write, given, customer)
-    await save_addresses(write, customer, addresses)
     return customer
 
 

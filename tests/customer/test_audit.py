@@ -49,7 +49,15 @@ from tests.customer.mutations import (
     refused,
 )
 from tests.execute import FOREIGNER, INTERNAL, VIEWER, execute, refusal
-from tests.factories.customer import MOMENT, a_customer, an_address, an_ecard, some_customers
+from tests.factories.customer import (
+    MOMENT,
+    a_customer,
+    a_deleted_customer,
+    a_merged_customer,
+    an_address,
+    an_ecard,
+    some_customers,
+)
 from tests.statements import statements
 
 CREATE_KEYED = document("createCustomer", "customer { customerNumber }", ' @idempotent(key: "key-1")')
@@ -592,6 +600,24 @@ async def test_changes_are_shown_with_their_values(database: Database) -> None:
     }
     values = {each["name"]: each["after"] for each in about_none["changes"][0]["values"]}
     assert values["is_active"] == "false"
+
+
+async def test_an_entry_tells_whom_it_is_about_whatever_became_of_them(database: Database) -> None:
+    kari = await a_customer(database)
+    merged = await a_merged_customer(database, into=kari)
+    deleted = await a_deleted_customer(database)
+    acts = [Act(AuditKind.CHANGE, "test", each, {"changes": []}) for each in (None, kari.id, merged.id, deleted.id)]
+    async with database.write() as session:
+        await append(session, database.keys, VIEWER, "", "", MOMENT, acts)
+    document = "{ auditLog { nodes { customerNumber customer { customerNumber } } } }"
+    nodes = (await execute(database, document, INTERNAL))["auditLog"]["nodes"]
+    found = [(node["customerNumber"], (node["customer"] or {}).get("customerNumber")) for node in reversed(nodes)]
+    assert found == [
+        (None, None),
+        (kari.customer_number, kari.customer_number),
+        (merged.customer_number, kari.customer_number),
+        (deleted.customer_number, None),
+    ]
 
 
 @pytest.mark.parametrize("kind", [TenantKind.PARTNER, TenantKind.TRAVELLER, TenantKind.PERSON])

@@ -245,6 +245,19 @@ async def test_an_email_of_another_customer_is_taken_but_not_ones_own(database: 
         assert (await done(database, UPDATE, new_values(kari, email=email)))["email"] == email
 
 
+async def test_whether_an_email_is_taken_is_told_only_for_a_change_that_is_otherwise_carried_out(
+    database: Database,
+) -> None:
+    """Else it could be tried for any number of emails, and none of the tries would leave a trace."""
+    await a_customer(database, email="ola@example.no")
+    kari = await a_customer(database, **STORED)
+    for email in ("ola@example.no", "free@example.no"):
+        given = new_values(kari, email=email, postalAddresses=[{**HOME, "id": "999999"}])
+        assert await refused(database, UPDATE, given) == [
+            ("POSTAL_ADDRESS_NOT_FOUND", "postalAddresses.0.id", ["999999"])
+        ]
+
+
 @pytest.mark.rule("A01")
 async def test_a_temporary_customer_may_get_an_email_that_is_taken(database: Database) -> None:
     await a_customer(database, email="ola@example.no")

@@ -5,19 +5,19 @@ from typing import Any
 
 import pytest
 import strawberry
-from sqlalchemy import update
+from sqlalchemy import Select, update
 from sqlalchemy.exc import StatementError
 from strawberry.types.base import get_object_definition
 
 from datastore import customer as stored
 from datastore.customer import AddressType, CustomerStatus, ProfileType
 from datastore.database import Database
-from datastore.loaders import Loaders
-from datastore.reading import snapshot
-from datastore.viewer import Permission
+from datastore.loaders import Condition
+from datastore.reading import snapshot, visible
+from datastore.viewer import Permission, Viewer
 from resolvers.context import Context
 from schema.customer import Customer, PostalAddress
-from schema.view import DECLARED, UnknownAttribute, computed, loaded, many, one, view_of
+from schema.view import DECLARED, UnknownAttribute, computed, many, one, selected, view_of
 from tests.execute import INTERNAL, VIEWER, execute
 from tests.factories.customer import (
     a_choice,
@@ -434,9 +434,10 @@ class TestPattern:
         assert [field.name for field in definition.fields] == ["surname"]
 
     async def test_pattern_works_on_rows_alone(self, database: Database) -> None:
-        async def notes_in_capitals(load: Loaders, customer: Any) -> list[str]:
-            notes = await load.many(stored.Note.customer_id).load(customer.id)
-            return [load.database.keys.open(note.text, stored.Note.text).upper() for note in notes]
+        def named_after(viewer: Viewer, is_wanted: Condition) -> Select[Any]:
+            parent = stored.Customer.parent_id
+            found = visible(stored.Customer, viewer).add_columns(parent).where(is_wanted(parent))
+            return found.order_by(stored.Customer.surname.desc())
 
         @view_of(stored.Customer, needs=Permission.CUSTOMER_READ)
         class Person:
@@ -446,12 +447,11 @@ class TestPattern:
             letters: int = computed(lambda customer: len(customer.surname), description="Length of the surname.")
             parent: "Person | None" = one(stored.Customer.id, via="parent_id", description="Parent.")
             children: list["Person"] = many(stored.Customer.parent_id, description="Children.")
-            shouts: list[str] = loaded(notes_in_capitals, description="Notes in capitals.")
+            names: list[str] = selected(named_after, row=stored.Customer, shows="surname", description="Their names.")
 
         Person.__module__ = __name__
         globals()["Person"] = Person
         root = await a_customer(database, surname="Ås")
-        await a_note(database, root, text="hei")
         await a_customer(database, surname="Berg", parent_id=root.id)
         await a_customer(database, surname="Dahl", parent_id=root.id)
         await a_customer(database, surname="Foreign", parent_id=root.id, organisation_id=2)
@@ -462,7 +462,7 @@ class TestPattern:
             def person(self) -> Person | None:
                 return root  # type: ignore[return-value]
 
-        document = "{ person { surname letters shouts parent { surname } children { surname parent { surname } } } }"
+        document = "{ person { surname letters names parent { surname } children { surname parent { surname } } } }"
         result = await strawberry.Schema(query=Query).execute(document, context_value=Context(database, VIEWER))
         del globals()["Person"]
 
@@ -471,7 +471,7 @@ class TestPattern:
             "person": {
                 "surname": "Ås",
                 "letters": 2,
-                "shouts": ["HEI"],
+                "names": ["Dahl", "Berg"],
                 "parent": None,
                 "children": [
                     {"surname": "Berg", "parent": {"surname": "Ås"}},

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datastore import audit, audit_check
 from datastore import database as connecting
 from datastore.audit import COVERED, Act, AuditKind, AuditLogEntry, Reveal, append, record_reveals
-from datastore.audit_check import Checked, verify
+from datastore.audit_check import HEADLESS, Checked, verify
 from datastore.bookkeeping import AuditChain
 from datastore.database import Database
 from datastore.sealing import CannotOpen, Keyring
@@ -291,7 +291,7 @@ MANIPULATIONS: dict[str, tuple[Manipulate, dict[int, tuple[int, str]]]] = {
     "head's seal changed": (head(mac="0" * 64), {1: (7, MISSING_OR_HEAD)}),
     "head deleted": (
         lambda session: session.execute(delete(CHAIN).where(CHAIN.organisation_id == 1)),
-        {1: (7, "the chain's head, which would tell whether it is missing, is gone")},
+        {1: (7, HEADLESS)},
     ),
 }
 

@@ -43,7 +43,7 @@ from resolvers.customer.inputs import CustomerOrder, CustomerOrderField, SortDir
 from resolvers.scalars import Long
 from schema.node import NODES
 from schema.root import schema
-from schema.view import DECLARED, Computed, Sensitive
+from schema.view import DECLARED, Many, One, Selected
 from tests.conftest import DIALECTS, KEYS, database_url, execute
 from tests.datastore.rows import MOMENT, values
 
@@ -350,7 +350,7 @@ def relations() -> Iterator[tuple[str, type[Base], Any]]:
         definition = graphql_type.extensions.get("strawberry-definition")
         for field in definition.fields if isinstance(definition, StrawberryObjectDefinition) else ():
             declared = field.metadata.get(DECLARED)
-            if declared is not None and not isinstance(declared, Computed | Sensitive):
+            if isinstance(declared, Many | One | Selected):
                 yield f"{name}.{field.python_name}", rows[name], declared
 
 
@@ -458,7 +458,7 @@ async def test_the_audit_log_by_what_few_entries_have(watch: Watch, criterion: s
 @pytest.mark.parametrize("own", [{500}, {500, 1000, 1500}], ids=["one profile", "merged profiles"])
 async def test_the_log_of_looks_at_a_user(watch: Watch, own: set[int]) -> None:
     watch.asks(replace(USER, customer_ids=frozenset(own)))
-    async with watch.judged(in_order=len(own) == 1):
+    async with watch.judged():  # it is short, and may be sorted
         page = await audit.data_access_log(watch.context, first=10)
         assert await page.total_items() == len(own)
     assert {edge.node.customer_id for edge in page.edges} == own

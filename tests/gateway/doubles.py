@@ -28,10 +28,18 @@ class LetAllIn:
     def check(self, *_: object) -> None:
         """Never raises."""
 
+    def may_introspect(self, _viewer: Viewer) -> bool:
+        """Everybody may."""
+        return True
+
 
 async def nobody(_authorization: list[str]) -> Viewer:
     """Every caller is anonymous."""
     return ANONYMOUS
+
+
+async def no_plan(*_: object) -> None:
+    """Plans are on, and there is none for any query."""
 
 
 def plain_context(_request: Request, _viewer: Viewer) -> PlainContext:

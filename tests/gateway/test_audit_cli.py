@@ -1,6 +1,7 @@
 """The commands about keys and the audit log, as people and scripts use them."""
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -96,8 +97,9 @@ def test_a_chain_without_its_head_is_broken(url: str) -> None:
     on_database(url, entries)
     on_database(url, manipulating(delete(AuditChain).where(AuditChain.organisation_id == 22)))
     result = run("audit", "verify")
+    headless = "the chain's head is gone: whether entries are missing at the end cannot be told"
     assert result.exit_code == 1
-    assert "organisation 22: entry 3 is broken: the chain's head, which would tell" in result.stdout
+    assert f"organisation 22: 2 entries, unbroken, but {headless}" in result.stdout.splitlines()
 
 
 def test_another_key_than_that_of_the_entries_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -115,7 +117,8 @@ def test_a_command_without_keys_says_what_is_missing(
     monkeypatch.delenv("KUNDEPORT_ENCRYPTION_KEYS")
     result = run(*command)
     assert result.exit_code == 1
-    assert "set KUNDEPORT_ENCRYPTION_KEYS" in result.stderr
+    wanted = "verify" if "verify" in command else "seal"
+    assert f"no key to {wanted} with; set KUNDEPORT_ENCRYPTION_KEYS" in result.stderr
     assert "Traceback" not in result.output
 
 
@@ -123,10 +126,49 @@ def test_a_command_without_keys_says_what_is_missing(
 def test_a_command_on_an_older_database_says_what_to_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
 ) -> None:
-    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/new.db")
+    with sqlite3.connect(tmp_path / "older.db") as older:
+        older.execute("CREATE TABLE something_else (id INTEGER)")
+    older.close()
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/older.db")
     result = run(*command)
     assert result.exit_code == 1
     assert "Run: kundeport migrate" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "command", [("audit", "verify"), ("audit", "verify", "--demo"), ("reseal",), ("token", "--as", "crm")], ids=" ".join
+)
+def test_a_command_without_a_database_does_not_make_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/new.db")
+    result = run(*command)
+    assert result.exit_code == 1
+    assert "there is no database" in result.stderr
+    assert not (tmp_path / "new.db").exists()
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_the_log_of_the_demo_is_verified_with_the_keys_of_the_demo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_named: bool
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("KUNDEPORT_ENCRYPTION_KEYS")
+    demo = "sqlite+aiosqlite:///kundeport-demo.db"
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", demo)
+    assert run("migrate").exit_code == 0
+
+    async def work() -> None:
+        database = Database(demo, keys=Keyring.for_demo())
+        await entries(database)
+        await database.close()
+
+    asyncio.run(work())
+    if not is_named:
+        monkeypatch.delenv("KUNDEPORT_DATABASE_URL")
+    result = run("audit", "verify", "--demo")
+    assert (result.exit_code, len(result.stdout.splitlines())) == (0, 2)
+    assert "organisation 22: 2 entries, unbroken" in result.stdout
 
 
 def test_wrong_keys_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +189,8 @@ def test_a_key_is_printed_alone_with_advice_beside_it() -> None:
     (key_id,) = Keyring.parse(result.stdout.rstrip("\n")).keys
     assert key_id in {f"k{day:%Y%m%d}" for day in (today, datetime.now(UTC))}
     assert "KUNDEPORT_ENCRYPTION_KEYS" in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert "behind the old one" in result.stderr
+    assert result.stderr.count("\n") == 2
     assert run("key").stdout != result.stdout
 
 

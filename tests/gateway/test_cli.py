@@ -1,7 +1,10 @@
 """The command line, as people and scripts use it."""
 
 import asyncio
+import json
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -12,6 +15,7 @@ from datastore.database import Database
 from gateway.cli import main
 from schema.root import schema
 from tests.gateway.client import environment
+from tests.gateway.identity.tokens import a_key, jwks
 
 
 @pytest.fixture
@@ -110,7 +114,9 @@ def test_a_database_that_does_not_answer_is_named_without_its_password(
 
 
 def test_serve_refuses_an_older_database_with_the_command_to_run(tmp_path: Path, run: "Run") -> None:
-    (tmp_path / "cli.db").touch()
+    with sqlite3.connect(tmp_path / "cli.db") as older:
+        older.execute("CREATE TABLE something_else (id INTEGER)")
+    older.close()
     result = run("serve")
     assert result.exit_code == 1
     assert "Run: kundeport migrate" in result.output
@@ -141,3 +147,100 @@ def test_a_wrong_key_is_refused_without_showing_it(run: Run, monkeypatch: pytest
     assert result.exit_code == 2
     assert "KUNDEPORT_ENCRYPTION_KEYS" in result.output
     assert "hemmelig" not in result.output
+
+
+@pytest.fixture
+def served(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
+    """What would have been served; nothing is. The demo keeps its database in a folder of the test."""
+    configurations: list[Any] = []
+    monkeypatch.setattr("gateway.cli.serve_until_stopped", configurations.append)
+    monkeypatch.setattr("gateway.cli.DEMO_CUSTOMERS", 1)
+    for name in ("KUNDEPORT_DEMO", "KUNDEPORT_ISSUERS", "KUNDEPORT_ENCRYPTION_KEYS"):
+        monkeypatch.setenv(name, "")  # so that what `serve` sets is taken back
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/demo.db")
+    return configurations
+
+
+def test_the_demo_is_not_opened_by_a_variable_alone(
+    served: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUNDEPORT_DEMO", "true")
+    result = CliRunner().invoke(main, ["serve"])
+    assert result.exit_code == 2
+    assert "set by `serve --demo` only" in result.stderr
+    assert served == []
+    assert not (tmp_path / "demo.db").exists()
+
+
+def test_the_demo_is_refused_where_there_are_real_issuers(
+    served: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("KUNDEPORT_ISSUERS", environment("")["KUNDEPORT_ISSUERS"])
+    result = CliRunner().invoke(main, ["serve", "--demo"])
+    assert result.exit_code == 2
+    assert "KUNDEPORT_ISSUERS is set" in result.stderr
+    assert served == []
+    assert not (tmp_path / "demo.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "warns"), [("127.0.0.1", False), ("localhost", False), ("::1", False), ("0.0.0.0", True), ("::", True)]
+)
+def test_the_demo_warns_where_others_can_reach_it(served: list[Any], host: str, warns: bool) -> None:
+    result = CliRunner().invoke(main, ["serve", "--demo", "--host", host])
+    assert (result.exit_code, len(served)) == (0, 1)
+    assert ("anybody who reaches it can sign in as anybody" in result.stderr) == warns
+
+
+def test_an_empty_file_is_set_up_as_a_new_one(
+    served: list[Any], run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in environment(f"sqlite+aiosqlite:///{tmp_path}/cli.db").items():
+        monkeypatch.setenv(name, value)
+    (tmp_path / "cli.db").touch()
+    result = run("serve")
+    assert (result.exit_code, len(served)) == (0, 1)
+
+
+ISSUER = {"issuer": "i", "audience": "a", "tenant": "partner", "jwks_url": "https://issuer.example/keys"}
+NO_KEY = {"issuer": "i", "audience": "a", "tenant": "partner", "jwks": {"keys": []}}
+WRONG_KEY = {"issuer": "i", "audience": "a", "tenant": "partner", "jwks": jwks(a_key("ES256"))}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ISSUERS", "x", "KUNDEPORT_ISSUERS: must be a JSON list"),
+        ("ISSUERS", "", "KUNDEPORT_ISSUERS: must be a JSON list"),
+        ("CORS_ORIGINS", "https://a.no", "KUNDEPORT_CORS_ORIGINS: must be a JSON list"),
+        ("ISSUERS", [{**ISSUER, "audience": ""}], "KUNDEPORT_ISSUERS[0].audience: String should have at least"),
+        ("ISSUERS", [ISSUER, {"issuer": "j"} | NO_KEY, 3], "KUNDEPORT_ISSUERS[2]: Input should be"),
+        ("ISSUERS", [{**ISSUER, "algorithms": ["HS256"]}], "KUNDEPORT_ISSUERS[0].algorithms[0]: Input should be"),
+        ("ISSUERS", [ISSUER, ISSUER], "KUNDEPORT_ISSUERS[1].issuer: this issuer is there twice"),
+        ("ISSUERS", [NO_KEY], "KUNDEPORT_ISSUERS[0].jwks: there is no public key in it for RS256"),
+        ("ISSUERS", [WRONG_KEY], "KUNDEPORT_ISSUERS[0].jwks: there is no public key in it for RS256"),
+        ("ISSUERS", [NO_KEY | {"jwks": {}}], "KUNDEPORT_ISSUERS[0].jwks: this is not a JSON Web Key Set"),
+        ("REDIS_URL", "u:hemmelig@localhost:6379", "KUNDEPORT_REDIS_URL: must be redis://..."),
+        ("RATE_POINTS", "166", "KUNDEPORT_RATE_POINTS is too low"),
+    ],
+)
+def test_a_wrong_setting_is_told_in_one_line_that_names_it(
+    name: str, value: Any, said: str, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(f"KUNDEPORT_{name}", value if isinstance(value, str) else json.dumps(value))
+    result = run("serve")
+    assert result.exit_code == 2
+    line = result.stderr.rstrip("\n").rpartition("\n")[2]
+    assert line.startswith(f"Error: {said}")
+    assert "hemmelig" not in result.output
+    assert not (tmp_path / "cli.db").exists()
+
+
+def test_the_least_points_that_let_everybody_in_are_accepted(
+    served: list[Any], run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name, value in environment(f"sqlite+aiosqlite:///{tmp_path}/cli.db").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("KUNDEPORT_RATE_POINTS", "167")
+    assert run("serve").exit_code == 0

@@ -12,12 +12,14 @@ import pytest
 import structlog
 from sqlalchemy.exc import OperationalError
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from gateway import log
-from gateway.correlation import CorrelationMiddleware, correlation_id, logged_path
+from gateway.correlation import CorrelationMiddleware, access_reason, correlation_id, logged_path
+from resolvers.errors import ErrorCode, Refused
 
 SECRET = "hunter2"
 
@@ -153,3 +155,16 @@ def test_the_console_form_is_readable() -> None:
         root.setLevel(level)
     assert "hidden" not in stream.getvalue()
     assert "shown" in stream.getvalue()
+
+
+@pytest.mark.parametrize("reason", ["a17", "a 1 7", "klage fra Åse", "æøå", "x" * 200])
+def test_a_reason_for_access_is_taken_as_it_is(reason: str) -> None:
+    assert access_reason(Headers({"X-Access-Reason": reason})) == reason
+    assert access_reason(Headers()) == ""
+
+
+@pytest.mark.parametrize("reason", ["", "   ", "...", "a-1", "- - - - ab", "x" * 201, "abc\x1b[31m"])
+def test_what_tells_no_reason_for_access_is_refused(reason: str) -> None:
+    with pytest.raises(Refused) as refused:
+        access_reason(Headers({"X-Access-Reason": reason}))
+    assert [error.code for error in refused.value.errors] == [ErrorCode.ACCESS_REASON_INVALID]

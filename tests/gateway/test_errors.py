@@ -11,17 +11,19 @@ from typing import Any, NewType
 import httpx
 import pytest
 import strawberry
+from graphql import DocumentNode, GraphQLError, parse, specified_rules
 from sqlalchemy.exc import IntegrityError
 from starlette.applications import Starlette
 from starlette.routing import Route
 from strawberry.schema.config import StrawberryConfig
 
-from gateway import log
+from datastore.viewer import Viewer
+from gateway import documents, log
 from gateway.correlation import CorrelationMiddleware
 from gateway.errors import LONGEST_MESSAGE, MOST_ERRORS, error_entry
 from gateway.request import GRAPHQL_JSON
 from resolvers.errors import ErrorCode, Refused, UserError, refuse
-from tests.gateway.doubles import endpoint
+from tests.gateway.doubles import LetAllIn, endpoint, no_plan
 
 SECRET = "hunter2"
 FNR = 15108695088
@@ -294,6 +296,120 @@ async def test_a_document_that_does_not_fit_is_explained_without_its_literals(
 async def test_a_literal_refused_by_its_scalar_keeps_the_code_of_the_refusal(client: httpx.AsyncClient) -> None:
     (error,) = await errors_of(client, '{ logIn(credentials: {name: "a", explained: "hunter2"}) }')
     assert error["extensions"]["errorCode"] == "DATE_INVALID"
+
+
+# Names of the schema in errors
+
+
+class MayIntrospect(LetAllIn):
+    """Says whether the viewer may introspect."""
+
+    def __init__(self, may: bool) -> None:
+        self.may = may
+
+    def may_introspect(self, _viewer: Viewer) -> bool:
+        return self.may
+
+
+def make_client(**settings: Any) -> httpx.AsyncClient:
+    app = Starlette(routes=[Route("/graphql", endpoint(SCHEMA, **settings))])
+    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://gateway")
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "suggestion"),
+    [
+        ("{ plan }", "Cannot query field 'plan' on type 'Query'.", " Did you mean 'plain'?"),
+        (
+            '{ find(be: 1, by: {name: "a"}) }',
+            "Unknown argument 'be' on field 'Query.find'.",
+            " Did you mean 'by'?",
+        ),
+        ('{ find(by: {nam: "a"}) }', "Expected value of type 'By' not to include unknown field 'nam'.", ""),
+        ("query ($b: Bye) { plain }", "Unknown type 'Bye'.", " Did you mean 'By'?"),
+        (
+            '{ __type(name: "By") }',
+            "Field '__type' of type '__Type' must have a selection of subfields.",
+            " Did you mean '__type { ... }'?",
+        ),
+    ],
+)
+async def test_names_of_the_schema_are_suggested_only_to_those_who_may_introspect(
+    query: str, message: str, suggestion: str
+) -> None:
+    for may, told in ((True, message + suggestion), (False, message)):
+        async with make_client(guard=MayIntrospect(may)) as client:
+            assert told in [error["message"] for error in await errors_of(client, query)]
+
+
+# Validation
+
+
+ONE_OF = "fragment F on Query { find(by: {name: $n}) }"
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        "query A($n: String!) { ...F } query B { __typename } " + ONE_OF,
+        ONE_OF + " query A($n: String!) { ...F } query B { __typename }",
+    ],
+)
+@pytest.mark.parametrize("planned", [None, no_plan])
+async def test_a_variable_of_a_one_of_input_is_looked_up_in_the_operations_that_use_it(
+    document: str, planned: Any
+) -> None:
+    async with make_client(planned=planned) as client:
+        for _ in range(2):
+            given: dict[str, Any] = {"query": document, "operationName": "B"}
+            assert (await client.post("/graphql", json=given)).json()["data"] == {"__typename": "Query"}
+            given |= {"operationName": "A", "variables": {"n": "Kari"}}
+            assert "Kari" in (await client.post("/graphql", json=given)).json()["data"]["find"]
+        given["query"] = document.replace("String!", "String")
+        (error,) = (await client.post("/graphql", json=given)).json()["errors"]
+    assert error["extensions"]["errorCode"] == "DOCUMENT_INVALID"
+    assert error["message"] == "Variable 'n' must be non-nullable to be used for OneOf Input Object 'By'."
+
+
+@pytest.mark.parametrize(
+    ("by", "message"),
+    [
+        ('name: "hunter2", number: 1', "OneOf Input Object 'By' must specify exactly one key."),
+        ("", "OneOf Input Object 'By' must specify exactly one key."),
+        ("name: null", "Field 'By.name' must be non-null."),
+        ("name: $n, number: 1", "OneOf Input Object 'By' must specify exactly one key."),
+    ],
+)
+async def test_a_one_of_input_in_a_document_takes_one_field(client: httpx.AsyncClient, by: str, message: str) -> None:
+    errors = await errors_of(client, f"query ($n: String!) {{ find(by: {{{by}}}) name(n: $n) }}", n="x")
+    assert message in [error["message"] for error in errors]
+    assert {error["extensions"]["errorCode"] for error in errors} == {"DOCUMENT_INVALID"}
+
+
+@pytest.mark.parametrize(("planned", "times"), [(None, 3), (no_plan, 1)])
+async def test_a_known_document_is_validated_again_only_where_there_are_no_plans(
+    planned: Any, times: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    validated: list[DocumentNode] = []
+    errors_in = documents.validation_errors
+
+    def note(schema: Any, document: DocumentNode, rules: Any) -> list[GraphQLError]:
+        validated.append(document)
+        return errors_in(schema, document, rules)
+
+    monkeypatch.setattr(documents, "validation_errors", note)
+    async with make_client(planned=planned) as client:
+        for _ in range(3):
+            response = await client.post("/graphql", json={"query": "{ numbers(of: [1]) }"})
+            assert response.json()["data"] == {"numbers": "[1]"}
+    assert len(validated) == times
+
+
+def test_validation_ends_when_enough_is_wrong() -> None:
+    document = parse("{" + " ".join(f"x{number}" for number in range(1000)) + "}")
+    errors = documents.validation_errors(SCHEMA._schema, document, tuple(specified_rules))
+    assert len(errors) == MOST_ERRORS + 1
+    assert errors[-1].message == "Too many validation errors, error limit reached. Validation aborted."
 
 
 @pytest.mark.parametrize("field", ["crash", "database", "wrongType", "nothing"])

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+import orjson
 import pytest
 import strawberry
 from starlette.applications import Starlette
@@ -312,9 +313,9 @@ async def test_a_compressed_body_gets_415(client: httpx.AsyncClient) -> None:
         b"[]",
         b"\xff\xfe",
         b'{"query": "\xff"}',
-        b"[" * 100_000,
-        b"[" * 100_000 + b"]" * 100_000,
-        b'{"a":' * 100_000 + b"1" + b"}" * 100_000,
+        b"[" * 10_000,
+        b"[" * 10_000 + b"]" * 10_000,
+        b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
         b'{"query": "{hello}", "variables": {"a": ' + b"9" * 5000 + b"}}",
         b'{"query": "{hello}", "variables": {"a": NaN}}',
         b'{"query": "{hello}", "variables": {"a": Infinity}}',
@@ -341,6 +342,17 @@ async def test_a_malformed_body_gets_400_and_no_data(client: httpx.AsyncClient, 
     assert response.status_code == 400
     assert set(response.json()) == {"errors"}
     assert response.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("body", [b"[" + b"[]," * 340_000 + b"[]]", b"[" * 100_000, b'{"a":' * 100_000, b"{}" * 20_001])
+async def test_a_body_of_too_many_lists_and_objects_gets_413_before_it_is_parsed(
+    client: httpx.AsyncClient, body: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(orjson, "loads", lambda _: pytest.fail("parsed"))
+        response = await client.post("/graphql", content=body, headers={"Content-Type": JSON})
+    assert (response.status_code, code_of(response)) == (413, "REQUEST_TOO_LARGE")
+    assert message_of(response) == "The body has too many lists and objects."
 
 
 async def test_a_lone_surrogate_is_called_an_invalid_text(client: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
-from gateway.rate import CLIENTS_WORTH, Caller, LocalBuckets, Rate, identified, well_formed
+from gateway.rate import CLIENTS_WORTH, Caller, LocalBuckets, Rate, anonymous, identified, well_formed
 from gateway.shared_rate import Bucket
 
 KARI = Caller("https://issuer|kari", "acme-shop")
@@ -394,3 +394,28 @@ def test_a_hostile_name_is_looked_at_in_no_time(name: str) -> None:
     for _ in range(100):
         assert not well_formed(name)
     assert time.process_time() - started < 0.5
+
+
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:DB8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("fe80::1%", "fe80::/64"),
+        ("::1", "::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("", ""),
+        ("testclient", ""),
+        ("192.0.2.7:1234", ""),
+        ("[::1]", ""),
+        ("%" * 100_000, ""),
+        (":" * 100_000, ""),
+        ("1" * 100_000, ""),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_anonymous_callers_of_one_line_are_one(host: str, name: str) -> None:
+    assert anonymous(host) == name

@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from datastore.viewer import ANONYMOUS, Viewer
 from gateway import http
-from gateway.bill import TOLL
+from gateway.bill import BYTES_A_POINT, CHARACTERS_A_POINT, FREE_BYTES, TOLL
 from gateway.rate import Rate
 from gateway.request import GRAPHQL_JSON, JSON
 from resolvers.errors import ErrorCode, Refused, UserError, refuse
@@ -80,6 +80,9 @@ class Guard:
             raise refuse(ErrorCode.SIGN_IN_REQUIRED)
         if denied:
             raise Refused(*denied)
+
+    def may_introspect(self, _viewer: Viewer) -> bool:
+        return True
 
 
 async def identify(authorization: list[str]) -> Viewer:
@@ -223,24 +226,87 @@ async def test_an_operation_that_is_stopped_costs_what_it_requested(clock: Clock
 
 @pytest.mark.parametrize(
     "query",
-    ["{", "{ nonsense }", "{ denied { name } }", "{ a { b" + " c" * 3000, "{" + "thing{name}" * 21 + "}"],
+    [
+        "{",
+        "{ nonsense }",
+        "{ denied { name } }",
+        "{ a { b" + " c" * 500,
+        "{" + "thing{name}" * 21 + "}",
+        "{ thing { " + "x " * 500 + "} }",
+    ],
 )
-async def test_a_document_that_is_refused_costs_the_toll(client: httpx.AsyncClient, query: str) -> None:
+async def test_a_document_that_is_refused_costs_the_toll_and_its_length(client: httpx.AsyncClient, query: str) -> None:
+    cost = TOLL + len(query) // CHARACTERS_A_POINT
     for number in (1, 2):
         assert (await post(client, query)).status_code in (400, 403)
-        assert await left(client) == BUDGET - number * TOLL - number + 1
+        assert await left(client) == BUDGET - number * cost - number + 1
     assert RUN == []
+
+
+async def test_a_document_that_nobody_has_the_points_for_is_not_parsed(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(http, "parse_document", lambda *_: pytest.fail("parsed"))
+    response = await post(client, "{" + "x " * 3000 + "}")
+    assert (response.status_code, code_of(response)) == (400, "COST_TOO_HIGH")
+
+
+async def test_the_length_of_a_document_that_runs_is_given_back(client: httpx.AsyncClient) -> None:
+    assert cost_of(await post(client, "{ __typename }" + " " * 3000)) == {
+        "requested": 1,
+        "actual": 1,
+        "budget": BUDGET,
+        "remaining": BUDGET - 1,
+    }
+
+
+# What it costs to read a body
+
+
+async def post_body(client: httpx.AsyncClient, body: bytes) -> httpx.Response:
+    headers = {"Content-Type": JSON, "Authorization": "Bearer kari"}
+    return await client.post("/graphql", content=body, headers=headers)
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"{}", b'{"query": 1}', b'{"query": "{a}", "variables": []}'])
+async def test_a_request_that_is_not_well_formed_costs_the_toll(client: httpx.AsyncClient, body: bytes) -> None:
+    assert (await post_body(client, body)).status_code == 400
+    assert await left(client) == BUDGET - TOLL
+    assert (await client.get("/graphql?query=1&query=2", headers={"Authorization": "Bearer kari"})).status_code == 400
+    assert await left(client) == BUDGET - 2 * TOLL - 1
+
+
+async def test_a_large_body_costs_its_size_whatever_comes_of_it(client: httpx.AsyncClient) -> None:
+    body = b'{"query": "{ __typename }"}'
+    assert cost_of(await post_body(client, body.ljust(FREE_BYTES)))["remaining"] == BUDGET - 1
+    remaining = BUDGET - 2 - 50_000 // BYTES_A_POINT
+    assert cost_of(await post_body(client, body.ljust(50_000)))["remaining"] == remaining
+    assert (await post_body(client, b"".ljust(50_000))).status_code == 400
+    assert await left(client) == remaining - 50_000 // BYTES_A_POINT - TOLL
+
+
+async def test_a_caller_without_points_cannot_make_the_gateway_read_a_large_body(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with make_client(clock, execution_timeout=0.01) as client:
+        await spend(client, 180)
+        monkeypatch.setattr(http, "read_json", lambda *_: pytest.fail("read"))
+        for _ in range(3):
+            response = await post_body(client, b"[" * 100_000)
+            assert (response.status_code, code_of(response)) == (429, "RATE_LIMITED")
+            assert message_of(response) == "100 points are needed, and 20 are left. Try again in 16 seconds."
+        assert (await post_body(client, b"[" * 1_000_000)).status_code == 400  # more than anybody can have
 
 
 @pytest.mark.parametrize("accept", [JSON, GRAPHQL_JSON])
 async def test_a_caller_without_points_gets_429_before_anything_runs(clock: Clock, accept: str) -> None:
     async with make_client(clock, execution_timeout=0.01) as client:
-        await spend(client, 190)
+        await spend(client, 180)
         response = await post(client, "{ things { parts { name } } }", accept=accept)
         assert (response.status_code, code_of(response)) == (429, "RATE_LIMITED")
         assert response.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
-        assert response.headers["Retry-After"] == "20"
-        assert message_of(response) == "110 points are needed, and 10 are left. Try again in 20 seconds."
+        assert response.headers["Retry-After"] == "18"
+        assert message_of(response) == "110 points are needed, and 20 are left. Try again in 18 seconds."
         assert RUN == []
 
 
@@ -278,8 +344,18 @@ async def test_a_caller_without_points_cannot_make_the_gateway_parse(
 async def test_refusing_the_points_for_a_new_document_costs_the_toll_too(clock: Clock) -> None:
     async with make_client(clock, execution_timeout=0.01) as client:
         await spend(client, 150)
-        assert (await post(client, "{ things { parts { name } } }")).status_code == 429
-        assert await left(client) == BUDGET - 150 - TOLL
+        query = "{ things { parts { name } } }"
+        assert (await post(client, query)).status_code == 429
+        assert await left(client) == BUDGET - 150 - TOLL - len(query) // CHARACTERS_A_POINT
+
+
+async def test_who_has_too_few_points_for_the_toll_keeps_them(clock: Clock) -> None:
+    """Nothing was done for it; if it cost something, waiting as long as told would never help."""
+    async with make_client(clock, execution_timeout=0.01) as client:
+        await spend(client, 190)
+        for _ in range(2):
+            assert (await post(client, "{ things { parts { name } } }")).headers["Retry-After"] == "1"
+        assert await left(client) == 10
 
 
 async def test_an_operation_may_request_all_that_a_caller_can_have(client: httpx.AsyncClient) -> None:
@@ -298,11 +374,12 @@ async def test_more_than_a_caller_can_ever_have_is_refused_with_a_way_out(client
         "The operation may cost 110 points; you can never have more than 20. Name the client in the header"
         " ET-Client-Name, as <company>-<application>, to have more."
     )
-    response = await post(client, "{ a: things { parts { name } } b: things { parts { name } } }")
+    query = "{ a: things { parts { name } } b: things { parts { name } } }"
+    response = await post(client, query)
     assert (response.status_code, code_of(response)) == (400, "COST_TOO_HIGH")
     assert message_of(response) == "The operation may cost 220 points; you can never have more than 200."
     assert RUN == []
-    assert await left(client) == BUDGET - TOLL
+    assert await left(client) == BUDGET - TOLL - len(query) // CHARACTERS_A_POINT
 
 
 async def test_a_caller_without_a_name_has_a_smaller_budget(client: httpx.AsyncClient) -> None:

@@ -287,6 +287,17 @@ def test_a_url_and_a_head_may_be_so_large_and_no_larger(server: Server, request_
     assert b"x-content-type-options: nosniff\r\n" in came
 
 
+def test_a_long_token_reaches_the_application(server: Server) -> None:
+    """It is refused there, with a code."""
+    with closing(server.connect()) as connection:
+        connection.sendall(
+            b"POST /graphql HTTP/1.1\r\nAuthorization: Bearer "
+            + b"x" * 100_000
+            + b"\r\nContent-Length: 3\r\nConnection: close\r\n\r\n401"
+        )
+        assert everything(connection).startswith(b"HTTP/1.1 401 ")
+
+
 def test_a_body_with_its_head_in_one_piece_may_be_larger_than_a_head(server: Server) -> None:
     body = b"x" * 3 * MOST_HEAD_BYTES
     with closing(server.connect()) as connection:

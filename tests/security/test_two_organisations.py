@@ -16,10 +16,11 @@ from datastore.bookkeeping import IdempotencyRecord
 from datastore.database import Database
 from datastore.own_profiles import OwnProfiles
 from datastore.viewer import Permission, TenantKind
+from gateway.documents import Documents
 from gateway.identity import identity
 from gateway.identity.demo import Role
 from tests.conftest import KEYS
-from tests.gateway.client import authorization, gateway_client, settings
+from tests.gateway.client import authorization, endpoint_of, gateway_client, settings
 from tests.security.leaks import EMPLOYEE, LOOKUP_ALL, PARTNER, Asker, find, mutation, user
 from tests.security.organisations import KINDS, Stock, World, fill
 
@@ -40,6 +41,10 @@ CANNOT_LEAK: dict[type[Base], str] = {
 LEAKS = (stored.Customer, stored.Ecard, stored.Preference)
 ONLY_THE_GATEWAYS = {"outbox", "idempotency", "audit_chain", "gateway_secret"}
 """Tables that no field of the graph reads."""
+
+
+WORLDS: dict[str, World] = {}
+"""URL of a database -> what it was filled with."""
 
 
 class Gateway:
@@ -65,12 +70,14 @@ class Gateway:
         return found
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def gateway(shared_url: str) -> AsyncIterator[Gateway]:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["planned", "standard"])
+async def gateway(shared_url: str, request: pytest.FixtureRequest) -> AsyncIterator[Gateway]:
     """Its database has the caller's stock, one of another organisation, and one of a neighbour."""
     database = Database(shared_url, keys=KEYS)
-    world = await fill(database)
-    async with gateway_client(settings(shared_url, log_level="ERROR", max_tokens=10_000, max_cost=10**6)) as client:
+    if (world := WORLDS.get(shared_url)) is None:
+        world = WORLDS[shared_url] = await fill(database)
+    limits = {"max_tokens": 10_000, "max_cost": 10**6}
+    async with gateway_client(settings(shared_url, log_level="ERROR", execution=request.param, **limits)) as client:
         yield Gateway(client, database, world)
     await database.close()
 
@@ -167,8 +174,9 @@ async def test_cursors_tell_nothing_that_the_caller_may_not_read(gateway: Gatewa
         assert b"1901-02-0" not in told
 
 
-def open_to_all(monkeypatch: pytest.MonkeyPatch, row: type[Base]) -> None:
-    """Make every row of a class visible to everybody."""
+def open_to_all(gateway: Gateway, monkeypatch: pytest.MonkeyPatch, row: type[Base]) -> None:
+    """Make every row of a class visible to everybody. What was planned before has asked who may see it."""
+    endpoint_of(gateway.client)._documents = Documents()
     monkeypatch.setattr(row, "visible_to", classmethod(lambda cls, viewer: true()))
 
 
@@ -176,7 +184,7 @@ def open_to_all(monkeypatch: pytest.MonkeyPatch, row: type[Base]) -> None:
 async def test_a_row_class_that_is_open_to_all_is_found(
     gateway: Gateway, monkeypatch: pytest.MonkeyPatch, row: type[Base]
 ) -> None:
-    open_to_all(monkeypatch, row)
+    open_to_all(gateway, monkeypatch, row)
     assert await gateway.leaks(PARTNER, [gateway.world.foreign], only_first=True)
 
 
@@ -185,7 +193,7 @@ async def test_row_classes_that_cannot_leak_by_themselves_do_not(
 ) -> None:
     """All open at once; one that does leak by now belongs to the others."""
     for row in CANNOT_LEAK:
-        open_to_all(monkeypatch, row)
+        open_to_all(gateway, monkeypatch, row)
     world = gateway.world
     assert await gateway.leaks(PARTNER, [world.foreign], only_first=True) == []
     assert await gateway.leaks(user(world.own), [world.neighbour], only_first=True) == []

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -211,8 +212,10 @@ def test_the_command_makes_no_database(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_command_names_a_database_that_is_not_migrated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "empty.db").touch()
-    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/empty.db")
+    with sqlite3.connect(tmp_path / "older.db") as older:
+        older.execute("CREATE TABLE something_else (id INTEGER)")
+    older.close()
+    monkeypatch.setenv("KUNDEPORT_DATABASE_URL", f"sqlite+aiosqlite:///{tmp_path}/older.db")
     result = CliRunner().invoke(main, ["token", "--as", "crm"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert "kundeport migrate" in result.stderr

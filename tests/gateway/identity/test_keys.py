@@ -417,8 +417,21 @@ def test_settings_with_no_key_in_their_set_cannot_be_used(document: dict[str, An
         Tokens([issuer])
 
 
-@pytest.mark.parametrize("url", ["ftp://issuer.example", "/keys", "https://", "http://[", "https:///keys"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("ftp://issuer.example", "/keys", "https://", "http://[", "https:///keys"),
+        *("http://issuer.example/keys", "http://127.0.0.1.example/keys", "http://localhost@issuer.example/"),
+    ],
+)
 def test_settings_with_a_bad_url_are_refused_without_quoting_it(url: str) -> None:
     with pytest.raises(ValueError, match="jwks_url") as refused:
         Issuer.model_validate({"issuer": "i", "audience": "a", "tenant": "partner", "jwks_url": url})
     assert url not in refused.value.errors()[0]["msg"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8080", "[::1]:8080"])
+def test_keys_on_this_machine_may_be_fetched_without_tls(host: str) -> None:
+    url = f"http://{host}/keys"
+    settings = {"issuer": "i", "audience": "a", "tenant": "partner", "jwks_url": url}
+    assert Issuer.model_validate(settings).jwks_url == url

@@ -350,11 +350,28 @@ async def test_refused_tokens_are_not_remembered() -> None:
     assert len(reader._remembered) == 0
 
 
-async def test_the_reason_is_logged_for_debugging_without_the_token() -> None:
+async def test_the_reason_is_logged_without_the_token() -> None:
     token = SELF.token(sub="secret-subject", exp=0)
     with structlog.testing.capture_logs() as lines:
         await assert_refused(token)
-    assert lines == [{"event": "token_refused", "reason": "expired", "log_level": "debug"}]
+    assert lines == [{"event": "token_refused", "reason": "expired", "log_level": "info"}]
+
+
+async def test_an_issuer_speaks_for_its_organisations_only() -> None:
+    limited = AnIssuer("https://limited.example", organisations=[1, 3])
+    reader = tokens(limited, OTHER)
+    for organisation_id in (1, 3):
+        assert (await reader.read(limited.token(organisation_id=organisation_id))).organisation_id == organisation_id
+    with structlog.testing.capture_logs() as lines:
+        await assert_refused(limited.token(organisation_id=2), reader)
+    assert [line["reason"] for line in lines] == ["organisation-of-others"]
+    assert (await reader.read(OTHER.token(organisation_id=2))).organisation_id == 2
+
+
+@pytest.mark.parametrize("organisations", [[], [0], ["x"], 1])
+def test_organisations_of_an_issuer_must_be_numbers(organisations: Any) -> None:
+    with pytest.raises(ValueError, match="organisations"):
+        AnIssuer(organisations=organisations)
 
 
 def test_an_issuer_cannot_be_trusted_twice() -> None:
