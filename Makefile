@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check bench explorer schema lock clean
+.PHONY: run test check bench differential explorer schema lock clean
 
 run: $(READY) explorer  ## Serve demo data at http://127.0.0.1:8000 (PORT=8123 for another port).
 	$(BIN)/kundeport serve --demo --host $(HOST) --port $(PORT)
@@ -23,6 +23,9 @@ check: $(READY)  ## Formatting, lint, types and layers.
 bench: $(READY)  ## Times the documents of benchmarks/ on both databases, in both executions, beside a floor.
 	$(BIN)/python -m benchmarks.http
 	$(BIN)/python -m benchmarks.admission
+
+differential: $(READY)  ## Compares both executions on 20,000 documents.
+	KUNDEPORT_DIFFERENTIAL=20000 $(BIN)/python -m pytest -q -s tests/execution/test_differential.py
 
 explorer: $(READY)  ## Build GraphiQL, if its sources changed.
 	$(BIN)/python explorer/build.py

@@ -1,0 +1,272 @@
+"""What the documents are asked of: the demo data, and rows whose values are as nasty as the database takes them."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from itertools import cycle
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import select
+
+from datastore import customer as stored
+from datastore.audit import Reveal, record_reveals
+from datastore.base import Base, KeyText, UtcDateTime
+from datastore.database import Database
+from datastore.demo.load import load
+from datastore.reading import columns
+from datastore.viewer import GRANTABLE, TenantKind, Viewer
+from schema.node import written
+from tests.execution.documents import Name, Pools
+from tests.factories.customer import inserted, some_customers
+
+CUSTOMERS = 300
+NASTY = 12
+TEXTS = (
+    'say "hello"',
+    "back\\slash \\n \\u0041 \\",
+    "\u0001\u0002\u0003",
+    "\u00010\u0003[1]\u0002",
+    "\u000e\u000f\u001f\u007f\u0080",
+    "a\nb\tc\rd\be\f",
+    "🙂👩‍👩‍👧 \U0001f1f3\U0001f1f4",
+    "e\u0301a\u030a ǅ ﬁ",
+    "\u2028\u2029\ufeff\ufffd\uffff",
+    "</script><!--",
+    "",
+    "NULL",
+    "%s %(a)s %%",
+    ":name ::text",
+    "$1 $$ $x$",
+    "{0} {{}} ${a}",
+    "'; DROP TABLE customer; --",
+    "]}],[{",
+    " ",
+    "null",
+    "a" * 100,
+    "ø" * 100,
+    "'''",
+    '"',
+)
+"""Texts that a part of the way could take for its own."""
+DAYS = (date(1, 1, 1), date(1, 1, 2), date(999, 12, 31), date(9999, 12, 30), date(9999, 12, 31), date(1900, 2, 28))
+TIMES = (
+    datetime(1, 1, 1, tzinfo=UTC),
+    datetime(1, 1, 1, 0, 0, 0, 1000, tzinfo=UTC),
+    datetime(999, 1, 1, 1, 1, 1, 999_000, tzinfo=UTC),
+    datetime(1969, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_000, tzinfo=UTC),
+    datetime(2024, 2, 29, 12, 0, 0, 10_000, tzinfo=UTC),
+)
+NUMBERS = (2**53 + 1, 2**63 - 1, -(2**63), 0, -1, 2**31)
+
+
+async def fill(database: Database) -> Pools:
+    """Store demo data and nasty rows. Answers what exists then."""
+    await load(database, CUSTOMERS, 1, lambda _: None)
+    await nasty(database)
+    await revealed(database)
+    return await pools(database)
+
+
+async def nasty(database: Database) -> None:
+    """Customers whose texts, days, times and numbers are the nastiest ones, with everything a customer can have."""
+    values = Values()
+    given = [
+        {
+            **values.of(stored.Customer, skip={"parent_id", "merged_into_id"}),
+            "customer_number": number,
+            "uuid": f"{place:032d}",
+        }
+        for place, number in enumerate((2**63 - 1, 2**53 + 1, -5, 0, *range(2_000_000_000, 2_000_000_000 + NASTY - 4)))
+    ]
+    for place, each in enumerate(given):
+        each |= {"organisation_id": 1, "customer_ref": f"{TEXTS[place]}{place}"[:40], "email_key": f"nasty{place}"}
+        each |= {
+            "status": stored.CustomerStatus.ACTIVE,
+            "profile_type": stored.ProfileType.STANDARD,
+            "version": place or 2**31 - 1,
+        }
+    made = await some_customers(database, *given)
+    for place, customer in enumerate(made):
+        below: list[type[Base]] = [
+            stored.PostalAddress,
+            stored.Ecard,
+            stored.CustomerConsent,
+            stored.CustomerAccount,
+            stored.PersonnelTicketBearer,
+            stored.TravellerInfo,
+            stored.Note,
+        ]
+        for row in below:
+            for copy in range(2):
+                own = {**values.of(row), "customer_id": customer.id}
+                if row is stored.Note:
+                    own["text"] = database.keys.seal(values.text(100), stored.Note.text)
+                if row is stored.PersonnelTicketBearer:
+                    own["bearer_customer_id"] = made[place - 1].id
+                if row is stored.CustomerAccount:
+                    own |= {"customer_account_id": f"{place} {copy}", "is_default": False}
+                if row is stored.CustomerConsent:
+                    own["consent_code"] = f"{place} {copy} {values.text(40)}"
+                if row is stored.Ecard:
+                    number = f"99{place:02d}00000{copy}"
+                    own |= {
+                        "ecard_number": number,
+                        "ecard_number_16digits": f"16160{number}0",
+                        "ecard_operator": "16160",
+                    }
+                await inserted(database, row, own)
+        preference = {
+            **values.of(stored.Preference),
+            "organisation_id": 1,
+            "preference_code": f"{place} {values.text(40)}",
+        }
+        (chosen,) = await inserted(database, stored.Preference, preference)
+        choice = {**values.of(stored.CustomerPreference), "customer_id": customer.id, "preference_id": chosen.id}
+        await inserted(database, stored.CustomerPreference, choice)
+    async with database.write() as session:
+        ids = [each.id for each in made]
+        # A chain of merged ones and a circle; parents, one of them its own; a deleted one; a temporary one.
+        for one, into in ((8, 7), (7, 6), (6, 0), (10, 11), (11, 10)):
+            await session.execute(
+                sa.update(stored.Customer)
+                .where(stored.Customer.id == ids[one])
+                .values(merged_into_id=ids[into], status=stored.CustomerStatus.PASSIVE)
+            )
+        for one, parent in ((1, 0), (2, 1), (3, 3), (0, 5)):
+            await session.execute(
+                sa.update(stored.Customer).where(stored.Customer.id == ids[one]).values(parent_id=ids[parent])
+            )
+        await session.execute(
+            sa.update(stored.Customer)
+            .where(stored.Customer.id == ids[9])
+            .values(status=stored.CustomerStatus.DELETED, email_key=None)
+        )
+        await session.execute(
+            sa.update(stored.Customer)
+            .where(stored.Customer.id == ids[4])
+            .values(profile_type=stored.ProfileType.TEMPORARY)
+        )
+
+
+class Values:
+    """Nasty values, each kind in turn."""
+
+    def __init__(self) -> None:
+        self._texts = cycle(TEXTS)
+        self._days, self._times, self._numbers = cycle(DAYS), cycle(TIMES), cycle(NUMBERS)
+        self._bits = cycle((True, False, False))
+        self._nulls = cycle((False, False, False, False, False, True, False))
+
+    def text(self, length: int | None) -> str:
+        return next(self._texts)[: length or 100]
+
+    def of(self, row: type[Base], skip: frozenset[str] | set[str] = frozenset()) -> dict[str, Any]:
+        """A value for each column of a row that is not made by the database, a key of another row, or derived."""
+        made = {}
+        for column in columns(row):
+            info = {"sort_key_of", "is_derived", "is_secret", "sealed"} & column.info.keys()
+            if column.primary_key or column.foreign_keys or info or column.name in skip:
+                continue
+            made[column.name] = None if column.nullable and next(self._nulls) else self._one(column)
+        return made
+
+    def _one(self, column: sa.Column[Any]) -> Any:
+        kind: Any = column.type
+        if isinstance(kind, sa.Enum):
+            return next(iter(kind.enum_class or ()))
+        if isinstance(kind, UtcDateTime):
+            return next(self._times)
+        if isinstance(kind, sa.Date):
+            return next(self._days)
+        if isinstance(kind, sa.Boolean):
+            return next(self._bits)
+        if isinstance(kind, sa.JSON):
+            return [self.text(100) for _ in range(3)] if next(self._bits) else []
+        if isinstance(kind, sa.BigInteger):
+            return next(self._numbers)
+        if isinstance(kind, sa.Integer):
+            return 2**31 - 1
+        if isinstance(kind, sa.String | KeyText):
+            return self.text(kind.length)
+        raise AssertionError(f"no nasty value for {column}")
+
+
+async def revealed(database: Database) -> None:
+    """Entries of the audit log: some looks at sensitive values of the first customers."""
+    ids = [row.id for row in await database.fetch(select(stored.Customer.id).order_by(stored.Customer.id).limit(5))]
+    viewer = Viewer(1, TenantKind.PARTNER, GRANTABLE, subject='a "subject"', client_id="c\u0001", issuer="https://i")
+    for place in range(6):
+        seen = {id_: Reveal(f"Look{place}", {"Note.text", "Other.field"}) for id_ in ids[: place + 1]}
+        await record_reveals(database, viewer, 'client"', f"id-{place}", f'because "{TEXTS[place]}"', seen)
+
+
+async def pools(database: Database) -> Pools:
+    """What exists in the database, by the names of arguments."""
+    customers = list(await database.fetch(select(stored.Customer.__table__).order_by(stored.Customer.id)))
+    shown = [*customers[:6], *customers[6:-NASTY:12], *customers[-NASTY:]]
+    for wanted in ("merged_into_id", "parent_id"):
+        shown += [each for each in customers if getattr(each, wanted)][:4]
+    shown += [each for each in customers if each.status is stored.CustomerStatus.DELETED][:3]
+    shown += [each for each in customers if each.profile_type is stored.ProfileType.TEMPORARY][:3]
+    cards = list(await database.fetch(select(stored.Ecard.__table__).order_by(stored.Ecard.id).limit(6)))
+    tickets = list(await database.fetch(select(stored.PersonnelTicketBearer.__table__).limit(3)))
+    addresses = list(await database.fetch(select(stored.PostalAddress.__table__).limit(3)))
+    numbers = [each.customer_number for each in shown]
+    emails = [each.email for each in shown if each.email and "@" in each.email]
+    references = [each.customer_ref for each in shown]
+
+    def some(values: Iterator[Any] | list[Any]) -> list[Any]:
+        return list(dict.fromkeys(each for each in values if each))[:6]
+
+    values: dict[str, list[Any]] = {
+        "customerNumber": [*numbers, 7],
+        "customerNumbers": [*numbers, 7],
+        "customerReferences": [*references, "unknown"],
+        "customerRef": [*references, "unknown"],
+        "uuid": [*(each.uuid for each in shown), "0" * 32, "not a uuid", "a" * 32],
+        "ecardNumber": [
+            *(each.ecard_number for each in cards),
+            *(each.ecard_number_16digits for each in cards),
+            "0000000000",
+            "12",
+        ],
+        "ecardOperator": ["16160", "16161", "x"],
+        "username": [*emails[:6], "nobody@example.no"],
+        "organisationId": [1, 2, 1, 99],
+        "id": [*(written("Customer", number) for number in numbers), written("Customer", 7), "Tm90ZTox", "!"],
+        "ids": [*(written("Customer", number) for number in numbers), written("Customer", 7)],
+        "firstName": ["a", "K", "Kari", "zz", "$1"],
+        "surname": ["N", "a", "Ø", "aa", "%"],
+        "email": [*emails[:4], "none@example.no"],
+        "countryCode": ["+47", "+46", "47"],
+        "telephoneNumberNoCountryCode": some([each.telephone_number_no_country_code for each in shown]),
+        "telephoneNumber": some([each.telephone_number for each in shown]),
+        "landlineNumber": some([each.landline_number for each in shown]),
+        "dateOfBirth": some([str(each.date_of_birth) for each in shown if each.date_of_birth]),
+        "vippsId": some([each.vipps_id for each in customers]),
+        "invoiceOrganisationId": some([each.invoice_organisation_id for each in customers]),
+        "postalAddress": some([(each.address_line1 or "")[:4] for each in addresses]),
+        "postCode": some([each.post_code for each in addresses]),
+        "ticketRightOwner": some([each.ticket_right_owner for each in tickets]),
+        "ticketRightBearer": some([each.ticket_right_bearer for each in tickets]),
+        "preferenceId": ["1", "2", "x"],
+        "operation": ["Look1", "Look5", "none"],
+        "subject": ['a "subject"', "nobody"],
+        "correlationId": ["id-1", "id-9"],
+        "first": [3, 1, 2, 5, 20, 0],
+        "last": [3, 1, 2, 5, 20, -1],
+    }
+    return Pools(values)
+
+
+ORDERS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"orderBy": {"field": Name("SURNAME")}},
+    {"orderBy": {"field": Name("EMAIL"), "direction": Name("DESC")}},
+    {"orderBy": {"field": Name("DATE_OF_BIRTH"), "direction": Name("ASC")}},
+    {"orderBy": {"field": Name("DATE_OF_BIRTH"), "direction": Name("DESC")}},
+    {"filter": {"includeDeleted": True, "includeTemporary": True}, "orderBy": {"field": Name("FIRST_NAME")}},
+    {"filter": {"surname": "a"}, "orderBy": {"field": Name("ORGANISATION_ID"), "direction": Name("DESC")}},
+)
+"""Lists of customers, whose cursors are asked for beforehand."""
