@@ -80,7 +80,8 @@ class ParsedDocument:
         if self._sizes is None:
             self._sizes = tuple(sorted(size_names(self.document, prices)))
         told = ((name in variables, size_of(variables.get(name))) for name in self._sizes)
-        sizes = (size if size is None else (given, min(size, LARGEST_PAGE)) for given, size in told)
+        # Null and absent differ: a variable that is absent has its default.
+        sizes = ((given, None if size is None else min(size, LARGEST_PAGE)) for given, size in told)
         key = (operation.name.value if operation.name else "", *sizes)
         found = self._costs.get(key)
         if found is None:

@@ -214,6 +214,8 @@ class GraphQLEndpoint:
                     answer = await self.planned(parsed, operation, parameters.variables or {}, context)
                     if answer is not None:
                         await context.finish()
+                        if not self.trusted:
+                            self._documents.keep(parsed)  # it is in use, and its plans may have grown
                         cost = await bill.settle(answer.points)
                         body: dict[str, Any] = {"data": orjson.Fragment(answer.data), "extensions": {"cost": cost}}
                         return self._respond(request, parameters, context, body, media_type)

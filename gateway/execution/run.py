@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Integer, Select, String, bindparam, litera
 
 from datastore.database import Database
 from datastore.keyset import Cursors, InvalidCursor, count_statement, cursor_key, cut, page_info, page_statement
-from datastore.viewer import Viewer
+from datastore.viewer import TenantKind, Viewer
 from gateway.documents import ParsedDocument
 from gateway.execution.arguments import Arguments
 from gateway.execution.json_text import BROKEN, HOLE, HOLE_END, SEPARATOR, Unplannable
@@ -68,6 +68,8 @@ class Prepared:
         return found
 
 
+ANONYMOUS_OF = {kind: Viewer(0, kind) for kind in TenantKind}
+"""A viewer of each kind who is nobody in particular."""
 TOO_DEEP = Prepared("", (), {}, {})
 """Stands for a statement that SQLite cannot read."""
 
@@ -312,14 +314,15 @@ class Executor:
 
     def plan(self, parsed: ParsedDocument, operation: OperationDefinitionNode, variables: Any, viewer: Viewer) -> Plan:
         """The plan for a document, operation, kind of viewer and conditions. Raises Unplannable."""
-        conditions = tuple(variables.coerced.get(name) for name in parsed.condition_names())
-        key = (operation.name.value if operation.name else "", viewer.kind, conditions)
+        conditions = {name: variables.coerced.get(name) for name in parsed.condition_names()}
+        key = (operation.name.value if operation.name else "", viewer.kind, *conditions.values())
         plan = parsed.plans.get(key)
         if plan is None:
             if len(parsed.plans) >= MOST_PLANS:
                 parsed.plans.clear()
             try:
-                given = (self.schema, self.prices, parsed, operation, variables.coerced, viewer)
+                # No more of the request than that: the plan outlives it.
+                given = (self.schema, self.prices, parsed, operation, conditions, ANONYMOUS_OF[viewer.kind])
                 plan = Planner(*given).plan().forget_texts()
             except Unplannable as reason:
                 plan = reason

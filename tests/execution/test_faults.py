@@ -308,11 +308,28 @@ def check_bounds(gateway: Asked) -> None:
     kept = gateway.endpoint._documents
     assert kept._length <= KEPT_LENGTH
     assert kept._length == sum(size for _, size in kept._kept.values())
-    for parsed, _ in kept._kept.values():
+    for parsed, counted in kept._kept.values():
+        assert counted == parsed.size, "its plans have grown since it was counted"
         assert len(parsed.plans) <= run.MOST_PLANS
         for plan in parsed.plans.values():
             for root in getattr(plan, "roots", ()):
                 assert len(getattr(root, "compiled", ())) <= run.MOST_SHAPES
+
+
+async def test_a_document_that_only_plans_run_stays_while_unused_ones_go(
+    gateways: Both, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its use counts although graphql-core never sees it again."""
+    _, planned = gateways
+    monkeypatch.setattr("gateway.documents.KEPT_LENGTH", 2_000)
+    planned.endpoint._documents = Documents()
+    used = Document("query Used { viewer { subject } }")
+    await planned.ask(used, headers())
+    for place in range(60):
+        await planned.ask(Document(f"query Q{place} {{ viewer {{ mode subject }} }}"), headers())
+        await planned.ask(used, headers())
+        assert used.text in planned.endpoint._documents._kept
+    assert "query Q0 { viewer { mode subject } }" not in planned.endpoint._documents._kept
 
 
 BODY = "uuid ecards { id customer { uuid } } notes { text }"

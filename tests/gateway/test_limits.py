@@ -427,3 +427,14 @@ async def test_the_limits_are_settings(database: Database) -> None:
             body = {"query": text, "variables": {"ids": ["x"] * 6}}
             response = await client.post("/graphql", json=body)
             assert response.json()["errors"][0]["extensions"]["errorCode"] == code
+
+
+@pytest.mark.parametrize("order", [[{"n": None}, {}], [{}, {"n": None}]], ids=["null first", "absent first"])
+def test_a_size_that_is_null_and_one_that_is_absent_are_not_taken_for_each_other(order: list[dict[str, Any]]) -> None:
+    """Null leaves the page as long as any, an absent variable has its default."""
+    text = "query($n: Int = 1000) { customers(first: $n) { nodes { postalAddresses { town } } } }"
+    prices, parsed = price_list(schema._schema), parse_document(text, Limits())
+    operation = operation_of(parsed.document, None)
+    for variables in order:
+        expected = 551 if variables else 11_001
+        assert parsed.cost(prices, operation, variables, Limits()).requested == expected
