@@ -2,19 +2,20 @@
 
 import re
 import time
-from contextvars import ContextVar
-from uuid import uuid4
+from functools import lru_cache
+from os import urandom
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.log import log_request
+from gateway.log import CORRELATION_ID, log_request
 from resolvers.errors import ErrorCode, refuse
 
 HEADER = "X-Correlation-Id"
 LONGEST_ID = 64
+ID_BYTES = 16
 LONGEST_CLIENT_NAME = 100
 LONGEST_PATH = 200
 SHORTEST_REASON, LONGEST_REASON = 3, 200
@@ -23,12 +24,11 @@ NOT_IN_CLIENT_NAME = re.compile(r"[^A-Za-z0-9æøåÆØÅ._ -]")
 NOT_IN_PATH = re.compile(r"[^!-~æøåÆØÅ]")
 
 logger = structlog.stdlib.get_logger(__name__)
-_current: ContextVar[str] = ContextVar("correlation_id", default="")
 
 
 def correlation_id() -> str:
     """The correlation id of the request being served; the empty text outside of any request."""
-    return _current.get()
+    return CORRELATION_ID.get()
 
 
 def client_name(headers: Headers) -> str | None:
@@ -36,7 +36,12 @@ def client_name(headers: Headers) -> str | None:
 
     Answers None when the header is missing or nothing of it is left.
     """
-    name = decoded(headers.get("ET-Client-Name", "")[: 2 * LONGEST_CLIENT_NAME])
+    return _as_name(headers.get("ET-Client-Name", "")[: 2 * LONGEST_CLIENT_NAME])
+
+
+@lru_cache(maxsize=1_000)
+def _as_name(given: str) -> str | None:
+    name = decoded(given)
     return NOT_IN_CLIENT_NAME.sub("", name)[:LONGEST_CLIENT_NAME].strip() or None
 
 
@@ -77,7 +82,7 @@ class CorrelationMiddleware:
             await self.app(scope, receive, send)
             return
         headers = Headers(scope=scope)
-        current = _accepted(headers.get(HEADER, "")) or uuid4().hex
+        current = _accepted(headers.get(HEADER, "")) or urandom(ID_BYTES).hex()
         started = time.perf_counter()
         status = 0
 
@@ -85,30 +90,27 @@ class CorrelationMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                MutableHeaders(scope=message)[HEADER] = current
+                message["headers"] = [*message["headers"], (HEADER.lower().encode(), current.encode())]
             await send(message)
 
-        token = _current.set(current)
+        token = CORRELATION_ID.set(current)
         try:
-            with structlog.contextvars.bound_contextvars(correlation_id=current):
-                try:
-                    await self.app(scope, receive, send_with_id)
-                except Exception:
-                    logger.exception("request_failed")
-                    if not status:
-                        await PlainTextResponse("Internal error", 500)(scope, receive, send_with_id)
-                finally:
-                    log_request(
-                        logger,
-                        current,
-                        method=scope["method"],
-                        path=logged_path(scope["path"], status),
-                        status=status,
-                        milliseconds=round((time.perf_counter() - started) * 1000, 1),
-                        client=client_name(headers),
-                    )
+            try:
+                await self.app(scope, receive, send_with_id)
+            except Exception:
+                logger.exception("request_failed")
+                if not status:
+                    await PlainTextResponse("Internal error", 500)(scope, receive, send_with_id)
+            finally:
+                log_request(
+                    method=scope["method"],
+                    path=logged_path(scope["path"], status),
+                    status=status,
+                    milliseconds=round((time.perf_counter() - started) * 1000, 1),
+                    client=client_name(headers),
+                )
         finally:
-            _current.reset(token)
+            CORRELATION_ID.reset(token)
 
 
 def logged_path(path: str, status: int) -> str:

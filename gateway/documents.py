@@ -56,7 +56,18 @@ TOO_MANY_TOKENS = "Syntax Error: Document contains more than"
 class ParsedDocument:
     """A document, as text and parsed, with the plans to count what its operations have cost."""
 
-    __slots__ = ("_conditions", "_costs", "_plans", "_sizes", "document", "is_valid", "plans", "size", "text")
+    __slots__ = (
+        "_conditions",
+        "_costs",
+        "_plans",
+        "_sizes",
+        "document",
+        "is_valid",
+        "plans",
+        "size",
+        "text",
+        "variables",
+    )
 
     def __init__(self, text: str, document: DocumentNode) -> None:
         self.text = text
@@ -68,6 +79,8 @@ class ParsedDocument:
         self._plans: dict[str, Plan] = {}
         self.plans: dict[Any, Any] = {}
         """What the planned execution keeps with the document."""
+        self.variables: dict[str, Any] = {}
+        """What reads the variables of each of its operations."""
         self._conditions: tuple[str, ...] | None = None
         self._costs: dict[tuple[Any, ...], Cost] = {}
         self._sizes: tuple[str, ...] | None = None

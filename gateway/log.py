@@ -3,6 +3,7 @@
 import logging
 import sys
 import traceback
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, TextIO
@@ -27,6 +28,10 @@ SILENCED = {
 }
 
 
+CORRELATION_ID: ContextVar[str] = ContextVar("correlation_id", default="")
+"""The id of the request being served, which every line has; the empty text outside of any request."""
+REQUESTS = "gateway.correlation"
+"""The logger of the lines of requests."""
 _requests_to: list[TextIO] = []
 """Where the lines of requests are written, if they are written as JSON; made by `configure`."""
 
@@ -39,7 +44,7 @@ def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) 
     Raises ValueError for an unknown level.
     """
     shared: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
+        _with_correlation_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -76,16 +81,21 @@ def configure(*, json: bool, level: str = "INFO", stream: TextIO | None = None) 
         logging.getLogger(name).setLevel(lowest)
 
 
-def log_request(logger: Any, correlation_id: str, **values: Any) -> None:
+def log_request(**values: Any) -> None:
     """Writes the line of one request. As JSON it is written at once: it is most of what is logged, and the way of other
     lines takes as long as all else that a short request needs."""
-    if not _requests_to:
-        logger.info("request", **values)
-        return
-    about = {"correlation_id": correlation_id, "level": "info", "logger": "gateway.correlation"}
-    now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-    _requests_to[0].write(_as_json(values | {"event": "request", **about, "timestamp": now}) + "\n")
-    _requests_to[0].flush()
+    if _requests_to:
+        about = {"correlation_id": CORRELATION_ID.get(), "level": "info", "logger": REQUESTS}
+        now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+        _requests_to[0].write(_as_json(values | {"event": "request", **about, "timestamp": now}) + "\n")
+        _requests_to[0].flush()
+    elif logging.getLogger(REQUESTS).isEnabledFor(logging.INFO):
+        structlog.stdlib.get_logger(REQUESTS).info("request", **values)
+
+
+def _with_correlation_id(_logger: Any, _method: str, event: EventDict) -> EventDict:
+    current = CORRELATION_ID.get()
+    return {**event, "correlation_id": current} if current else event
 
 
 def _as_json(event: Any, **options: Any) -> str:

@@ -1,13 +1,15 @@
 """Reading an HTTP request: what GraphQL over HTTP asks of it, before anything is known of its document."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from resolvers.errors import ErrorCode
 
@@ -24,6 +26,8 @@ ADD_PREFLIGHT_HEADER = (
 MOST_URL_PARAMETERS = 20
 # Each list and each object costs the parser memory and time. Other limits let in a third as many.
 MOST_BRACKETS = 20_000
+LONGEST_KEPT = 200
+"""Of Accept headers: what longer ones ask for is worked out each time."""
 
 
 class RequestRefused(Exception):
@@ -47,8 +51,14 @@ class Parameters:
 
 def negotiate(accept: list[str]) -> str | None:
     """The media type to answer with, of the values of a request's Accept headers; None when none is acceptable."""
+    text = ",".join(accept)
+    return _preferred(text) if len(text) <= LONGEST_KEPT else _preferred.__wrapped__(text)
+
+
+@lru_cache(maxsize=100)
+def _preferred(accept: str) -> str | None:
     qualities: dict[str, float] = {}
-    for item in ",".join(accept).split(","):
+    for item in accept.split(","):
         name, settings = _media_type(item)
         if name and _is_utf8(settings):
             qualities[name] = max(qualities.get(name, 0), _quality(settings.get("q", "1")))
@@ -63,12 +73,12 @@ def negotiate(accept: list[str]) -> str | None:
     return GRAPHQL_JSON if graphql_json > json else JSON
 
 
-def _media_type(text: str) -> tuple[str, dict[str, str]]:
+def _media_type(text: str) -> tuple[str, Mapping[str, str]]:
     name, *settings = (part.strip().lower() for part in text.split(";"))
     return name, dict(setting.partition("=")[::2] for setting in settings)
 
 
-def _is_utf8(settings: dict[str, str]) -> bool:
+def _is_utf8(settings: Mapping[str, str]) -> bool:
     return settings.get("charset", "utf-8").strip('"') in ("utf-8", "utf8")
 
 
@@ -85,15 +95,15 @@ def check_not_forged(headers: Headers) -> None:
         raise RequestRefused(403, ErrorCode.FORBIDDEN, ADD_PREFLIGHT_HEADER)
 
 
-def check_content(headers: Headers) -> None:
-    """Raises RequestRefused (415) unless the body is declared as plain JSON in UTF-8.
+def check_content(headers: Headers, wanted: str = JSON) -> None:
+    """Raises RequestRefused (415) unless the body is declared as plain JSON, or another wanted type, in UTF-8.
 
     A page of another site cannot make a browser send this type without a preflight, so a forged POST ends here.
     """
     name, settings = _media_type(headers.get("content-type", ""))
-    if name != JSON or not _is_utf8(settings):
+    if name != wanted or not _is_utf8(settings):
         raise RequestRefused(
-            415, ErrorCode.REQUEST_MALFORMED, f"The Content-Type must be {JSON}, in UTF-8.", **{"Accept-Post": JSON}
+            415, ErrorCode.REQUEST_MALFORMED, f"The Content-Type must be {wanted}, in UTF-8.", **{"Accept-Post": wanted}
         )
     if headers.get("content-encoding", "identity").lower() != "identity":
         message = "A compressed body is not accepted."
@@ -110,17 +120,17 @@ async def read_body(request: Request, most: int, seconds: float) -> bytes:
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
-            async for chunk in request.stream():
-                body += chunk
+            while (part := await request.receive())["type"] == "http.request":
+                body += part.get("body", b"")
                 if len(body) > most:
                     raise too_large
+                if not part.get("more_body", False):
+                    return bytes(body)
     except TimeoutError:
         message = f"The body did not arrive within {seconds:g} seconds."
         # The rest of it may still come: it must not be taken for the next request.
         raise RequestRefused(408, ErrorCode.REQUEST_MALFORMED, message, Connection="close") from None
-    except ClientDisconnect:
-        raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The body ended too early.") from None
-    return bytes(body)
+    raise RequestRefused(400, ErrorCode.REQUEST_MALFORMED, "The body ended too early.")
 
 
 def read_json(text: bytes | str, what: str) -> Any:

@@ -9,7 +9,6 @@ from datetime import date, datetime
 from enum import Enum
 from typing import Any
 
-import orjson
 from sqlalchemy import JSON, BigInteger, Boolean, Column, ColumnElement, Date, Integer, String, literal_column
 from sqlalchemy import Enum as SqlEnum
 from sqlalchemy.ext.compiler import compiles
@@ -22,12 +21,10 @@ HOLE, HOLE_END = "\x01", "\x02"
 SEPARATOR = "\x03"
 BROKEN = "\x04"
 """Stands for the text of a row that came out as null, which no row should."""
-QUOTED = "'\"' || $ || '\"'"
-DAY_FORM = r'"\""YYYY-MM-DD"\""'
-TIME_FORM = r'"\""YYYY-MM-DD"T"HH24:MI:SS.MS"Z\""'
+QUOTED = "'\"' || {0} || '\"'"
+DAY_FORM = r"""to_char({0}, '"\""YYYY-MM-DD"\""')"""
+TIME_FORM = r"""to_char({0} AT TIME ZONE 'UTC', '"\""YYYY-MM-DD"T"HH24:MI:SS.MS"Z\""')"""
 """How PostgreSQL writes a time as `datastore.base.rfc3339` does, in quotes."""
-
-
 ENDS_OF_TIME = ("0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z")
 ENDS_OF_DAYS = ("0001-01-01", "9999-12-31")
 
@@ -36,88 +33,43 @@ class Unplannable(Exception):
     """Something that only the ordinary execution can do."""
 
 
-class Text(FunctionElement[str]):
-    """Base of the expressions here: they are made of others and are text."""
-
-    inherit_cache = True
-    type = String()
-
-
-class joined(Text):  # noqa: N801
-    """Texts, one after the other."""
-
-
-@compiles(joined)
-def compile_joined(element: joined, compiler: SQLCompiler, **options: Any) -> str:
-    return "(" + " || ".join(compiler.process(each, **options) for each in element.clauses) + ")"
-
-
-class listed(Text):  # noqa: N801
-    """The texts of all rows as a JSON array, `[]` for none. On SQLite the rows must come in order."""
-
-    def __init__(self, text: ColumnElement[str], order: ColumnElement[Any]) -> None:
-        super().__init__(text, order)
-
-
-@compiles(listed)
-def compile_listed(element: listed, compiler: SQLCompiler, **options: Any) -> str:
-    text, order = (compiler.process(each, **options) for each in element.clauses)
-    return f"coalesce('[' || string_agg({text}, ',' ORDER BY {order}) || ']', '[]')"
-
-
-@compiles(listed, "sqlite")
-def compile_listed_on_sqlite(element: listed, compiler: SQLCompiler, **options: Any) -> str:
-    text, _ = (compiler.process(each, **options) for each in element.clauses)
-    return f"coalesce('[' || group_concat({text}, ',') || ']', '[]')"
-
-
-class or_null(Text):  # noqa: N801
-    """A text, or the JSON null where there is none."""
-
-
-@compiles(or_null)
-def compile_or_null(element: or_null, compiler: SQLCompiler, **options: Any) -> str:
-    return f"coalesce({compiler.process(element.clauses, **options)}, 'null')"
-
-
-class or_broken(Text):  # noqa: N801
-    """A text, or the mark for a row that is broken."""
-
-
-@compiles(or_broken)
-def compile_or_broken(element: or_broken, compiler: SQLCompiler, **options: Any) -> str:
-    return f"coalesce({compiler.process(element.clauses, **options)}, '{BROKEN}')"
-
-
-class quoted(Text):  # noqa: N801
-    """A text as a JSON string; null is SQL's."""
-
-
-@compiles(quoted)
-def compile_quoted(element: quoted, compiler: SQLCompiler, **options: Any) -> str:
-    return f"to_json({compiler.process(element.clauses, **options)})::text"
-
-
-@compiles(quoted, "sqlite")
-def compile_quoted_on_sqlite(element: quoted, compiler: SQLCompiler, **options: Any) -> str:
-    value = compiler.process(element.clauses, **options)
-    return f"CASE WHEN {value} IS NOT NULL THEN json_quote({value}) END"
-
-
-class in_form(Text):  # noqa: N801
-    """A value as JSON text, by a template for PostgreSQL and one for SQLite; null is SQL's."""
+class Form(FunctionElement[str]):
+    """A text by a template for PostgreSQL, and another one for SQLite if it differs, with expressions in it."""
 
     inherit_cache = False
+    type = String()
 
-    def __init__(self, value: ColumnElement[Any], postgresql: str, sqlite: str) -> None:
-        super().__init__(value)
-        self.templates = {"postgresql": postgresql, "sqlite": sqlite}
+    def __init__(self, postgresql: str, *parts: ColumnElement[Any], sqlite: str | None = None) -> None:
+        super().__init__(*parts)
+        self.templates = {"postgresql": postgresql, "sqlite": postgresql if sqlite is None else sqlite}
 
 
-@compiles(in_form)
-def compile_in_form(element: in_form, compiler: SQLCompiler, **options: Any) -> str:
-    value = compiler.process(element.clauses, **options)
-    return element.templates[compiler.dialect.name].replace("$", value)
+@compiles(Form)
+def compile_form(element: Form, compiler: SQLCompiler, **options: Any) -> str:
+    parts = [compiler.process(each, **options) for each in element.clauses]
+    return element.templates[compiler.dialect.name].format(*parts)
+
+
+def joined(*parts: ColumnElement[str]) -> ColumnElement[str]:
+    """Texts, one after the other."""
+    return Form(f"({' || '.join('{}' for _ in parts)})", *parts)
+
+
+def listed(text: ColumnElement[str], order: ColumnElement[Any]) -> ColumnElement[str]:
+    """The texts of all rows as a JSON array, `[]` for none. On SQLite the rows must come in order."""
+    listing = "coalesce('[' || {} || ']', '[]')"
+    sorted_texts = listing.format("string_agg({0}, ',' ORDER BY {1})")
+    return Form(sorted_texts, text, order, sqlite=listing.format("group_concat({0}, ',')"))
+
+
+def or_else(text: ColumnElement[str], instead: str) -> ColumnElement[str]:
+    """A text, or these words where it is null."""
+    return Form(f"coalesce({{}}, '{instead}')", text)
+
+
+def as_bytes(text: ColumnElement[str]) -> ColumnElement[str]:
+    """A text as the bytes that are answered, so that they need not be read and written again."""
+    return Form("convert_to({}, 'UTF8')", text, sqlite="CAST({} AS BLOB)")
 
 
 def words(text: str) -> ColumnElement[str]:
@@ -128,48 +80,58 @@ def words(text: str) -> ColumnElement[str]:
 def value_of(column: Column[Any], value: ColumnElement[Any], scalar: str, names: dict[Any, str]) -> ColumnElement[str]:
     """A column's value as the JSON text of a GraphQL scalar or enum (`names` has its members). Raises Unplannable."""
     text = text_of(column, value, scalar, names)
-    return or_null(text) if column.nullable else text
+    return or_else(text, "null") if column.nullable else text
 
 
 def text_of(column: Column[Any], value: ColumnElement[Any], scalar: str, names: dict[Any, str]) -> ColumnElement[str]:
     kind = column.type
     if isinstance(kind, SqlEnum):
         cases = " ".join(f"WHEN '{stored.value}' THEN '\"{name}\"'" for stored, name in names.items())
-        return in_form(value, f"CASE $ {cases} END", f"CASE $ {cases} END")
+        return Form(f"CASE {{}} {cases} END", value)
     if isinstance(kind, UtcDateTime) and scalar == "DateTime":
-        return in_form(
-            value, finite(f"to_char($ AT TIME ZONE 'UTC', '{TIME_FORM}')", *ENDS_OF_TIME), "'\"' || $ || '\"'"
-        )
+        return Form(finite(TIME_FORM, *ENDS_OF_TIME), value, sqlite=QUOTED)
     if isinstance(kind, Date) and scalar == "Date":
-        return in_form(value, finite(f"to_char($, '{DAY_FORM}')", *ENDS_OF_DAYS), QUOTED)
+        return Form(finite(DAY_FORM, *ENDS_OF_DAYS), value, sqlite=QUOTED)
     if isinstance(kind, Boolean) and scalar == "Boolean":
-        return in_form(value, "$::text", "CASE $ WHEN 1 THEN 'true' WHEN 0 THEN 'false' END")
+        return Form("{}::text", value, sqlite="CASE {} WHEN 1 THEN 'true' WHEN 0 THEN 'false' END")
     if isinstance(kind, Integer | BigInteger) and scalar in ("Long", "Int"):
-        return in_form(value, "$::text", "CAST($ AS TEXT)")
+        return Form("{}::text", value, sqlite="CAST({} AS TEXT)")
     if isinstance(kind, Integer | BigInteger) and scalar == "ID":
-        return in_form(value, "'\"' || $::text || '\"'", "'\"' || $ || '\"'")
+        return Form("'\"' || {}::text || '\"'", value, sqlite=QUOTED)
     if not isinstance(kind, String | KeyText) or scalar not in ("String", "ID"):
         raise Unplannable(f"{column} as {scalar}")
     return quoted(value)
 
 
+def quoted(value: ColumnElement[Any]) -> ColumnElement[str]:
+    """A text as a JSON string; null is SQL's."""
+    return Form("to_json({0})::text", value, sqlite="CASE WHEN {0} IS NOT NULL THEN json_quote({0}) END")
+
+
 def finite(template: str, first: str, last: str) -> str:
     """The template, with words for infinity: asyncpg stores and reads the first and the last day as that."""
-    return f"CASE $ WHEN '-infinity' THEN '\"{first}\"' WHEN 'infinity' THEN '\"{last}\"' ELSE {template} END"
+    return f"CASE {{0}} WHEN '-infinity' THEN '\"{first}\"' WHEN 'infinity' THEN '\"{last}\"' ELSE {template} END"
+
+
+def hole(number: int, columns: Sequence[tuple[Column[Any], ColumnElement[Any]]]) -> ColumnElement[str]:
+    """A hole with the stored values of columns, which `reader_of` reads."""
+    parts: list[ColumnElement[str]] = []
+    for column, value in columns:
+        parts += [words(",") if parts else words(f"{HOLE}{number}{SEPARATOR}["), raw_of(column, value)]
+    return joined(*parts, words(f"]{HOLE_END}"))
 
 
 def raw_of(column: Column[Any], value: ColumnElement[Any]) -> ColumnElement[str]:
-    """A column's stored value as JSON text, for a hole."""
     kind = column.type
+    if isinstance(kind, UtcDateTime | Date):
+        return value_of(column, value, "Date" if isinstance(kind, Date) else "DateTime", {})
     if isinstance(kind, JSON):
-        return or_null(in_form(value, "$::text", "$"))
-    if isinstance(kind, Boolean | Integer | BigInteger):
-        return or_null(in_form(value, "$::text", "CAST($ AS TEXT)"))
-    if isinstance(kind, UtcDateTime):
-        return value_of(column, value, "DateTime", {})
-    if isinstance(kind, Date):
-        return value_of(column, value, "Date", {})
-    return or_null(quoted(value))
+        text: ColumnElement[str] = Form("{}::text", value, sqlite="{}")
+    elif isinstance(kind, Boolean | Integer | BigInteger):
+        text = Form("{}::text", value, sqlite="CAST({} AS TEXT)")
+    else:
+        text = quoted(value)
+    return or_else(text, "null")
 
 
 def reader_of(column: Column[Any]) -> Any:
@@ -185,17 +147,3 @@ def reader_of(column: Column[Any]) -> Any:
         by_value: dict[Any, Enum] = {member.value: member for member in kind.enum_class}
         return by_value.__getitem__
     return None
-
-
-def hole(number: int, columns: Sequence[tuple[Column[Any], ColumnElement[Any]]]) -> ColumnElement[str]:
-    """A hole with the values of columns."""
-    parts: list[ColumnElement[str]] = [words(f"{HOLE}{number}{SEPARATOR}[")]
-    for position, (column, value) in enumerate(columns):
-        if position:
-            parts.append(words(","))
-        parts.append(raw_of(column, value))
-    return joined(*parts, words(f"]{HOLE_END}"))
-
-
-def dumps(value: Any) -> bytes:
-    return orjson.dumps(value)

@@ -1,85 +1,72 @@
 """What a plan is made of."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from graphql import FieldNode, GraphQLField
 from sqlalchemy import ColumnElement
 
 from datastore.base import Base
-from datastore.viewer import Viewer
-from gateway.execution.computed import Hole
 from resolvers.wanted import Reading
+
+Shape = Callable[[Any, Any], Any]
+"""Of a run and what Python found: what is answered, as JSON can hold it. It counts the points in the run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """What Python makes: `shape` of a record that `make` makes of the values that `readers` read."""
+
+    make: Callable[[Any], Any]
+    readers: Sequence[Any]
+    shape: Shape
+
+    def fill(self, run: Any, raw: Sequence[Any]) -> Any:
+        """The JSON value that belongs into the hole."""
+        given = [
+            value if value is None or read is None else read(value)
+            for value, read in zip(raw, self.readers, strict=True)
+        ]
+        return self.shape(run, self.make(given))
 
 
 @dataclass(slots=True, eq=False)
 class Root:
-    """A field that is read: how its arguments become what is wanted, and the JSON text of each row, by row class.
+    """A field that is read: its keyword arguments, of the variables, and the JSON texts of each row, by row class.
 
-    A connection has the texts of its nodes, and `page` with the parts of itself that are selected.
+    A connection has the texts of its nodes, and `page` with what is selected of itself.
     """
 
-    key: str
     reading: Reading
-    graphql_field: GraphQLField
-    definition: Any
-    node: FieldNode
+    arguments: Callable[[Mapping[str, Any]], dict[str, Any]]
     weight: int
     texts: dict[type[Base], list[ColumnElement[str]]] = field(default_factory=dict)
-    page: "PagePlan | None" = None
+    page: Mapping[str, Shape] = field(default_factory=dict)
+    has_rows: bool = True
+    has_count: bool = False
     compiled: dict[Any, Any] = field(default_factory=dict)
     """The statements that were made so far, by the shape of what was wanted."""
-    arguments: Any = None
 
 
 @dataclass(slots=True)
 class Whole:
     """A root field whose value is no row, such as the viewer: its parts are values of it, or are read."""
 
-    key: str
     resolve: Callable[[Any], Any]
     weight: int
-    parts: list["tuple[str, Any] | Root"]
-
-
-@dataclass(slots=True)
-class PagePlan:
-    """What is selected of a connection: (response key, part), and of its edges and its page info likewise."""
-
-    parts: list[tuple[str, str]]
-    edges: dict[str, list[tuple[str, str]]]
-    info: dict[str, list[tuple[str, str]]]
-    weights: dict[str, int]
-    type_names: dict[str, str]
-    texts: dict[str, int]
-    """Response key of `nodes`, or of `edges` and `node` with a dot between -> the place of its text."""
+    parts: Mapping[str, Shape | Root]
 
 
 @dataclass(slots=True)
 class Plan:
-    """A planned operation. `weights` has the points of each mark in the text.
+    """A planned operation; a root field that is a text has that value. `weights` has the points of each mark.
 
     Expressions are large, so they are dropped: `again` makes the same plan anew for a statement of another shape.
     """
 
-    roots: list[Root | Whole | tuple[str, str]]
-    holes: list[Hole]
-    weights: list[int]
-    viewer: Viewer
-    again: Callable[[], "Plan"]
-
-    def readings(self) -> list[Root]:
-        """All that is read, in the order of the document."""
-        found: list[Root] = []
-        for root in self.roots:
-            if isinstance(root, Root):
-                found.append(root)
-            elif isinstance(root, Whole):
-                found += [part for part in root.parts if isinstance(part, Root)]
-        return found
-
-    def forget_texts(self) -> "Plan":
-        for root in self.readings():
-            root.texts = {}
-        return self
+    roots: Mapping[str, Root | Whole | str]
+    readings: Sequence[Root]
+    """All that is read, in the order of the document."""
+    holes: Sequence[Hole]
+    weights: Sequence[int]
+    again: "Callable[[], Plan]"

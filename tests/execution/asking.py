@@ -66,7 +66,7 @@ async def remember(
     _database: Any, viewer: Any, client: str, _correlation_id: str, reason: str, seen: Mapping[int, Any]
 ) -> None:
     """In place of writing the audit log, which would make the next answer another one."""
-    people = {id_: (each.operation, sorted(each.coordinates)) for id_, each in sorted(seen.items())}
+    people = {id_: (each.operation, sorted(each.coordinates)) for id_, each in sorted(seen.items(), key=str)}
     REVEALED.append((viewer, client, reason, people))
 
 

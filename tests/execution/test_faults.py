@@ -312,8 +312,8 @@ def check_bounds(gateway: Asked) -> None:
         assert counted == parsed.size, "its plans have grown since it was counted"
         assert len(parsed.plans) <= run.MOST_PLANS
         for plan in parsed.plans.values():
-            for root in getattr(plan, "roots", ()):
-                assert len(getattr(root, "compiled", ())) <= run.MOST_SHAPES
+            for root in getattr(plan, "readings", ()):
+                assert len(root.compiled) <= run.MOST_SHAPES
 
 
 async def test_a_document_that_only_plans_run_stays_while_unused_ones_go(

@@ -115,7 +115,17 @@ async def nasty(database: Database) -> None:
                         "ecard_number_16digits": f"16160{number}0",
                         "ecard_operator": "16160",
                     }
-                await inserted(database, row, own)
+                made_row: Any = (await inserted(database, row, own))[0]
+                if row is stored.CustomerConsent:
+                    answers = [
+                        {
+                            **values.of(stored.CustomerConsentAnswer),
+                            "customer_id": customer.id,
+                            "consent_id": made_row.id,
+                        }
+                        for _ in range(3)
+                    ]
+                    await inserted(database, stored.CustomerConsentAnswer, *answers)
         preference = {
             **values.of(stored.Preference),
             "organisation_id": 1,
@@ -211,6 +221,7 @@ async def pools(database: Database) -> Pools:
     shown += [each for each in customers if each.profile_type is stored.ProfileType.TEMPORARY][:3]
     cards = list(await database.fetch(select(stored.Ecard.__table__).order_by(stored.Ecard.id).limit(6)))
     tickets = list(await database.fetch(select(stored.PersonnelTicketBearer.__table__).limit(3)))
+    travellers = list(await database.fetch(select(stored.TravellerInfo.__table__).limit(40)))
     addresses = list(await database.fetch(select(stored.PostalAddress.__table__).limit(3)))
     numbers = [each.customer_number for each in shown]
     emails = [each.email for each in shown if each.email and "@" in each.email]
@@ -251,6 +262,9 @@ async def pools(database: Database) -> Pools:
         "ticketRightOwner": some([each.ticket_right_owner for each in tickets]),
         "ticketRightBearer": some([each.ticket_right_bearer for each in tickets]),
         "preferenceId": ["1", "2", "x"],
+        "orderId": [*some([each.order_id for each in travellers if each.order_id]), *TEXTS[:4], "unknown"],
+        "pticketCustomerNumber": [*tickets_of(customers), *numbers, 7],
+        "isActive": [True, False],
         "operation": ["Look1", "Look5", "none"],
         "subject": ['a "subject"', "nobody"],
         "correlationId": ["id-1", "id-9"],
@@ -258,6 +272,11 @@ async def pools(database: Database) -> Pools:
         "last": [3, 1, 2, 5, 20, -1],
     }
     return Pools(values)
+
+
+def tickets_of(customers: list[Any]) -> list[int]:
+    """Numbers of some personnel-ticket profiles."""
+    return [each.customer_number for each in customers if each.profile_type is stored.ProfileType.PERSONNEL_TICKET][:8]
 
 
 ORDERS: tuple[Mapping[str, Any], ...] = (

@@ -22,45 +22,48 @@ class Reads:
     """Runs single statements outside of any transaction. A cancelled one is stopped in the database."""
 
     def __init__(self, database: Database) -> None:
-        self._url = database.reads.url
-        self._size: int = database.reads.sync_engine.pool.size()  # type: ignore[attr-defined]
+        url = database.reads.url
+        self._file = url.database or ""
+        self._dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
         self._is_sqlite = database.dialect == "sqlite"
-        self._opening = asyncio.Lock()
-        self._pool: asyncpg.Pool[Any] | None = None
+        size: int = database.reads.sync_engine.pool.size()  # type: ignore[attr-defined]
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[asyncpg.Connection[Any]] = []
         self._short: sqlite3.Connection | None = None
         self._deadline = 0.0
         self._long: list[sqlite3.Connection] = []
-        self._threads = asyncio.Semaphore(self._size)
 
     async def fetch(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         """All rows of a statement."""
         if self._is_sqlite:
             return await self._on_sqlite(sql, arguments)
-        pool = self._pool or await self._open_pool()
-        async with pool.acquire() as connection:
-            found: Sequence[Any] = await connection.fetch(sql, *arguments)
-            return found
+        async with self._free:
+            # The one that was used last: it has most statements prepared.
+            connection = self._idle.pop() if self._idle else None
+            if connection is None or connection.is_closed():
+                connection = await self._open_postgresql()
+            try:
+                found: Sequence[Any] = await connection.fetch(sql, *arguments)
+                return found
+            finally:
+                # A cancelled statement is still being stopped: the next one waits for that.
+                if not connection.is_closed():
+                    self._idle.append(connection)
 
     async def close(self) -> None:
-        if self._pool:
-            await self._pool.close()
-        for connection in (*self._long, *([self._short] if self._short else [])):
-            connection.close()
+        for connection in self._idle:
+            await connection.close()
+        for file in (*self._long, *([self._short] if self._short else [])):
+            file.close()
 
-    async def _open_pool(self) -> "asyncpg.Pool[Any]":
-        async with self._opening:
-            if self._pool is None:
-                self._pool = await asyncpg.create_pool(
-                    self._url.set(drivername="postgresql").render_as_string(hide_password=False),
-                    min_size=0,
-                    max_size=self._size,
-                    reset=nothing,
-                    statement_cache_size=STATEMENTS,
-                    max_cached_statement_lifetime=0,
-                    max_cacheable_statement_size=0,
-                    server_settings={"jit": "off"},
-                )
-        return self._pool
+    async def _open_postgresql(self) -> "asyncpg.Connection[Any]":
+        return await asyncpg.connect(
+            self._dsn,
+            statement_cache_size=STATEMENTS,
+            max_cached_statement_lifetime=0,
+            max_cacheable_statement_size=0,
+            server_settings={"jit": "off"},
+        )
 
     async def _on_sqlite(self, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
         """At once, if it is short; else from the start again, in a thread."""
@@ -73,7 +76,7 @@ class Reads:
         except sqlite3.OperationalError as error:
             if str(error) != "interrupted":
                 raise
-        async with self._threads:
+        async with self._free:
             connection = self._long.pop() if self._long else self._open_sqlite()
             running = asyncio.ensure_future(asyncio.to_thread(fetch_all, connection, sql, arguments))
             try:
@@ -86,7 +89,7 @@ class Reads:
                 self._long.append(connection)
 
     def _open_sqlite(self) -> sqlite3.Connection:
-        connection = sqlite3.connect(self._url.database or "", isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
         for pragma in (f"busy_timeout={BUSY_MILLISECONDS}", "query_only=ON", "cache_size=-65536", "temp_store=MEMORY"):
             connection.execute(f"PRAGMA {pragma}")
         return connection
@@ -94,7 +97,3 @@ class Reads:
 
 def fetch_all(connection: sqlite3.Connection, sql: str, arguments: Sequence[Any]) -> Sequence[Any]:
     return connection.execute(sql, arguments).fetchall()
-
-
-async def nothing(_connection: Any) -> None:
-    """A connection that only reads has nothing to reset."""
