@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check bench differential explorer schema lock clean
+.PHONY: run test check bench differential explorer schema rules lock clean
 
 run: $(READY) explorer  ## Serve demo data at http://127.0.0.1:8000 (PORT=8123 for another port).
 	$(BIN)/kundeport serve --demo --host $(HOST) --port $(PORT)
@@ -22,6 +22,8 @@ check: $(READY)  ## Formatting, lint, types and layers.
 
 bench: $(READY)  ## Times the documents of benchmarks/ on both databases, in both executions, beside a floor.
 	$(BIN)/python -m benchmarks.http
+	$(BIN)/python -m benchmarks.mutations
+	$(BIN)/python -m benchmarks.calculation
 	$(BIN)/python -m benchmarks.admission
 
 differential: $(READY)  ## Compares both executions on 20,000 documents.
@@ -33,6 +35,9 @@ explorer: $(READY)  ## Build GraphiQL, if its sources changed.
 schema: $(READY)  ## Renew the snapshots schema/schema.graphql and schema/permissions.tsv.
 	$(BIN)/kundeport schema > schema/schema.graphql
 	$(BIN)/kundeport schema --permissions > schema/permissions.tsv
+
+rules: $(READY)  ## Renew docs/customer-rules.md and docs/employee-rules.md from the markers of the tests.
+	$(BIN)/python -m tests.rule_table
 
 lock: $(READY)  ## Renew the pinned versions in constraints.txt and constraints-dev.txt.
 	$(BIN)/pip install --quiet uv

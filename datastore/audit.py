@@ -41,7 +41,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from datastore.base import Base, BigKey, letters, milliseconds
 from datastore.bookkeeping import AuditChain
-from datastore.changes import note_changes, noted_changes, plain
+from datastore.changes import is_noting, note_changes, noted_changes, plain
 from datastore.database import Database
 from datastore.reading import among
 from datastore.sealing import Key, Keyring
@@ -52,6 +52,10 @@ NO_SEAL = "0" * 64
 LONGEST_CLIENT_NAME = 100
 
 
+ERASED: Mapping[str, Any] = {"is_erased": True}
+"""What stands in place of the details of an entry about a person who was erased."""
+ERASURES = ("eraseCustomer", "kundeport expire")
+"""The operations whose entries say, under `erased`, the keys of which customers were erased."""
 FILTERED = ("organisation_id", "customer_id", "kind", "operation", "subject", "correlation_id")
 """What entries are looked for by, the newest first."""
 
@@ -186,14 +190,17 @@ async def record_reveals(
     client_name: str,
     correlation_id: str,
     reason: str,
-    revealed: Mapping[int, Reveal],
+    revealed: Mapping[Any, Reveal],
 ) -> None:
-    """Write an entry for each customer (by key) of whom something was shown. Raises if they cannot all be written;
-    then none is."""
-    acts = [
-        Act(AuditKind.REVEAL, reveal.operation, customer_id, {"reason": reason, "fields": sorted(reveal.coordinates)})
-        for customer_id, reveal in sorted(revealed.items())
-    ]
+    """Write an entry for each person of whom something was shown: by the key of a customer, or for others by a text
+    such as `Employee 17`, which goes into the details. Raises if they cannot all be written; then none is."""
+    acts = []
+    for subject, reveal in sorted(revealed.items(), key=lambda each: (isinstance(each[0], str), each[0])):
+        told = {"reason": reason, "fields": sorted(reveal.coordinates)}
+        if isinstance(subject, str):
+            acts.append(Act(AuditKind.REVEAL, reveal.operation, None, {**told, "person": subject}))
+        else:
+            acts.append(Act(AuditKind.REVEAL, reveal.operation, subject, told))
     async with database.write() as session:
         await append(session, database.keys, viewer, client_name, correlation_id, datetime.now(UTC), acts)
 
@@ -214,8 +221,11 @@ async def append_changes(
     operation: str,
 ) -> None:
     """Add entries about the changes that were noted: one for each customer, one for those about none. An operation that
-    has changed nothing has one entry, without changes. Raises CannotOpen without a key."""
+    has changed nothing has one entry, without changes; one that stopped noting has none. Raises CannotOpen without a
+    key."""
     await session.flush()
+    if not is_noting(session.sync_session):
+        return
     by_customer = noted_changes(session.sync_session) or {None: []}
     acts = [
         Act(AuditKind.CHANGE, operation, customer_id, {"changes": changes})

@@ -1,4 +1,5 @@
-"""The gateway's own rows: events on their way out, idempotency records, heads of audit chains, secrets."""
+"""The gateway's own rows: events on their way out, idempotency records, heads of audit chains, failed sign-ins,
+secrets."""
 
 from datetime import datetime
 from enum import Enum
@@ -72,6 +73,19 @@ class AuditChain(Base):
     organisation_id: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
     number: Mapped[int] = mapped_column(BigInteger)
     mac: Mapped[str] = mapped_column(String(64))
+
+
+class SignInFailure(Base):
+    """How often in a row signing in has failed with a user name, whether anybody has it or not (rule C103).
+
+    `name_hash` is a keyed hash of the organisation and the name.
+    """
+
+    __tablename__ = "sign_in_failure"
+
+    name_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    failures: Mapped[int]
+    last_failed_at: Mapped[datetime] = mapped_column(index=True)
 
 
 class GatewaySecret(Base):

@@ -26,7 +26,7 @@ HIDDEN: Final = "(hidden)"
 """What stands in the log for a sensitive value."""
 NOTED = "noted changes"
 DERIVED = ("sort_key_of", "is_derived", SEARCH_HASH_OF)
-SENSITIVE = ("is_secret", SEALED)
+SENSITIVE = ("is_secret", "is_sensitive", SEALED)
 
 
 class Unnoted(Exception):
@@ -50,16 +50,25 @@ class NotedRow:
         """Remember the values before, but for those that are known from an earlier change."""
         self.before = {**before, **self.before}
 
-    def fields(self) -> list[dict[str, Any]]:
-        """The values that are not what they were, in the order of the columns; sensitive ones hidden."""
+    def fields(self, customer_id: int | None) -> list[dict[str, Any]]:
+        """The values that are not what they were, in the order of the columns; sensitive ones hidden.
+
+        Of a row that went from one customer to another, each is told its own values: what the log keeps about one of
+        them must have nothing of the other, or it would outlive the other's erasure.
+        """
         found = []
+        owners = self.before.get("customer_id", customer_id), self.after.get("customer_id", customer_id)
         for name, column in noted_columns(self.table).items():
             before = self.before.get(name) if self.existed else None
             after = self.after.get(name) if self.exists else None
             if before != after:
                 is_hidden = any(column.info.get(each) for each in SENSITIVE)
-                shown = (HIDDEN if is_hidden and each is not None else plain(each) for each in (before, after))
-                found.append({"name": name, **dict(zip(("before", "after"), shown, strict=True))})
+                hidden = [is_hidden or (name != "customer_id" and owner != customer_id) for owner in owners]
+                shown = [
+                    HIDDEN if hide and value is not None else plain(value)
+                    for hide, value in zip(hidden, (before, after), strict=True)
+                ]
+                found.append({"name": name, "before": shown[0], "after": shown[1]})
         return found
 
 
@@ -68,16 +77,25 @@ def note_changes(session: Session) -> None:
     session.info[NOTED] = {}
 
 
+def stop_noting(session: Session) -> None:
+    """Forget what was noted, and note no more: for an erasure, whose values must be kept nowhere."""
+    session.info.pop(NOTED, None)
+
+
+def is_noting(session: Session) -> bool:
+    return NOTED in session.info
+
+
 def noted_changes(session: Session) -> dict[int | None, list[dict[str, Any]]]:
     """The changes of the rows of each customer, and under None of those that are of no customer's, in plain form."""
     found: dict[int | None, list[dict[str, Any]]] = {}
     noted: Iterable[NotedRow] = session.info[NOTED].values()
     for row in noted:
-        if fields := row.fields():
-            action = "UPDATE" if row.existed and row.exists else "DELETE" if row.existed else "CREATE"
-            key = ",".join(map(str, row.key))
-            change = {"object": row.table.__name__, "id": key, "action": action, "fields": fields}
-            for customer_id in row.customers:
+        action = "UPDATE" if row.existed and row.exists else "DELETE" if row.existed else "CREATE"
+        key = ",".join(map(str, row.key))
+        for customer_id in sorted(row.customers, key=lambda each: (each is not None, each)):
+            if fields := row.fields(customer_id):
+                change = {"object": row.table.__name__, "id": key, "action": action, "fields": fields}
                 found.setdefault(customer_id, []).append(change)
     return found
 
@@ -87,7 +105,7 @@ def _read_unknown(session: Session, *_: Any) -> None:
     """Read, from the database, what would be overwritten or deleted unseen, because the attribute was not loaded."""
     if NOTED not in session.info:
         return
-    for row in filter(is_noted, [*session.dirty, *session.deleted]):
+    for row in _in_order([*session.dirty, *session.deleted]):
         state: Any = inspect(row)
         changed = _old_values(row, is_deleted=row in session.deleted)
         for name in changed:
@@ -107,18 +125,18 @@ def _note(session: Session, _context: UOWTransaction) -> None:
     """Called with the rows as they were sent, while it is still known what they were before."""
     if NOTED not in session.info:
         return
-    for row in filter(is_noted, session.new):
+    for row in _in_order(session.new):
         noted = _noted(session, row, existed=False)
         noted.exists = True
         noted.after = {name: getattr(row, name) for name in columns_of(row)}
         noted.customers.add(customer_of(row))
-    for row in filter(is_noted, session.dirty):
+    for row in _in_order(session.dirty):
         if changed := _old_values(row):
             noted = _noted(session, row)
             noted.keep({name: before[0] for name, before in changed.items() if before})
             noted.after |= {name: getattr(row, name) for name in changed}
             noted.customers |= {customer_of(row), *([noted.before["customer_id"]] if "customer_id" in changed else [])}
-    for row in filter(is_noted, session.deleted):
+    for row in _in_order(session.deleted):
         noted = _noted(session, row)
         noted.exists = False
         noted.keep({name: before[0] for name, before in _old_values(row, is_deleted=True).items() if before})
@@ -142,9 +160,18 @@ def _refuse_savepoints(session: Session, transaction: SessionTransaction) -> Non
         raise Unnoted("a part of a transaction that is logged cannot be rolled back on its own")
 
 
+def _in_order(rows: Iterable[Any]) -> list[Any]:
+    """The noted ones of a set of rows, which has no order of its own, by table and key."""
+    return sorted(filter(is_noted, rows), key=lambda row: (row.__tablename__, _key_of(row)))
+
+
+def _key_of(row: Any) -> tuple[Any, ...]:
+    return tuple(inspect(type(row)).primary_key_from_instance(row))
+
+
 def _noted(session: Session, row: Any, existed: bool = True) -> NotedRow:
     """What is noted about a row so far; if it is nothing, a new note of one that `existed` before."""
-    key = tuple(inspect(type(row)).primary_key_from_instance(row))
+    key = _key_of(row)
     noted: NotedRow = session.info[NOTED].setdefault((type(row), key), NotedRow(type(row), key, existed))
     return noted
 

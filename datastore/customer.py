@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, aliased, declared_attr, mapped_column
 
 from datastore.base import Base, BigKey, KeyText, broad, letters, sort_key_of
+from datastore.on_merge import MOVES, STAYS, OnMerge, on_merge
 from datastore.reading import among
 from datastore.sealing import SEALED
 from datastore.text import LAST
@@ -62,13 +63,23 @@ class Changes:
     changed_at: Mapped[datetime]
 
 
-class Customer(Changes, Base):
+class Versioned:
+    """Mixin: a number that grows with every change, so that two who change a row at once notice."""
+
+    version: Mapped[int] = mapped_column(default=1)
+
+    @declared_attr.directive
+    def __mapper_args__(cls) -> dict[str, Any]:  # noqa: N805
+        return {"version_id_col": cls.__table__.c.version}  # type: ignore[attr-defined]
+
+
+class Customer(Versioned, Changes, Base):
     """A customer profile of one organisation (rule C01)."""
 
     __tablename__ = "customer"
+    __on_merge__ = on_merge(merged_into_id=STAYS, parent_id=MOVES)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    version: Mapped[int] = mapped_column(default=1)
     uuid: Mapped[str] = mapped_column(KeyText(32), unique=True)
     customer_number: Mapped[int] = mapped_column(BigInteger, unique=True)
     organisation_id: Mapped[int] = mapped_column(BigInteger)
@@ -115,8 +126,6 @@ class Customer(Changes, Base):
     created_by_channel: Mapped[str] = mapped_column(String(100))
     changed_by: Mapped[str] = mapped_column(String(100))
     changed_by_channel: Mapped[str] = mapped_column(String(100))
-
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
 
     @classmethod
     def visible_to(cls, viewer: Viewer) -> ColumnElement[bool]:
@@ -204,13 +213,13 @@ class OwnedByCustomer:
         return seen.correlate_except(owner).exists()  # IN would list all customers of the organisation on SQLite
 
 
-class PostalAddress(OwnedByCustomer, Changes, Base):
+class PostalAddress(OwnedByCustomer, Versioned, Changes, Base):
     """A postal address of a customer (rules C80 to C82)."""
 
     __tablename__ = "postal_address"
+    __on_merge__ = on_merge(customer_id=STAYS)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
-    version: Mapped[int] = mapped_column(default=1)
     type_of_address: Mapped[AddressType] = mapped_column(letters(AddressType, "type_of_address"))
     address_line1: Mapped[str | None] = mapped_column(String(100))
     address_line1_key: Mapped[str] = sort_key_of("address_line1", 100)
@@ -222,13 +231,12 @@ class PostalAddress(OwnedByCustomer, Changes, Base):
 
     __table_args__ = (Index("ix_postal_address_address_line1_key", "address_line1_key"),)
 
-    __mapper_args__ = {"version_id_col": version}  # noqa: RUF012
 
-
-class Ecard(OwnedByCustomer, Changes, Base):
+class Ecard(OwnedByCustomer, Versioned, Changes, Base):
     """A customer's ownership of a travel card. At most one ownership of a card is open (rule C76)."""
 
     __tablename__ = "ecard"
+    __on_merge__ = on_merge(customer_id=MOVES)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     ecard_number: Mapped[str] = mapped_column(KeyText(10))
@@ -258,6 +266,7 @@ class CustomerConsent(OwnedByCustomer, Changes, Base):
     """A customer's answer to a consent; `is_legacy` marks those of the older consent system (read only)."""
 
     __tablename__ = "customer_consent"
+    __on_merge__ = on_merge(customer_id=OnMerge(moves=True, key=("is_legacy", "consent_code")))
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     is_legacy: Mapped[bool] = mapped_column(Boolean, default=False)
@@ -267,7 +276,21 @@ class CustomerConsent(OwnedByCustomer, Changes, Base):
     __table_args__ = (UniqueConstraint("customer_id", "is_legacy", "consent_code"),)
 
 
-class Preference(Changes, Base):
+class CustomerConsentAnswer(OwnedByCustomer, Base):
+    """One answer that a customer gave to a consent. Answers are never changed: the last one is the consent's choice."""
+
+    __tablename__ = "customer_consent_answer"
+    __on_merge__ = on_merge(customer_id=OnMerge(moves=True, follows="consent_id"))
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True)
+    consent_id: Mapped[int] = mapped_column(ForeignKey("customer_consent.id"), index=True)
+    consent_choice: Mapped[bool]
+    answered_at: Mapped[datetime]
+    answered_by: Mapped[str] = mapped_column(String(100))
+    answered_by_channel: Mapped[str] = mapped_column(String(100))
+
+
+class Preference(Versioned, Changes, Base):
     """A preference of an organisation's catalogue (rule C64). Seen by whoever sees a customer that has chosen it."""
 
     __tablename__ = "preference"
@@ -286,10 +309,11 @@ class Preference(Changes, Base):
         return true() if viewer.is_internal else broad(cls.organisation_id == viewer.organisation_id)
 
 
-class CustomerPreference(OwnedByCustomer, Changes, Base):
+class CustomerPreference(OwnedByCustomer, Versioned, Changes, Base):
     """A preference that a customer has chosen, with its value."""
 
     __tablename__ = "customer_preference"
+    __on_merge__ = on_merge(customer_id=OnMerge(moves=True, key=("preference_id",)))
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     preference_id: Mapped[int] = mapped_column(ForeignKey("preference.id"), index=True)
@@ -298,10 +322,11 @@ class CustomerPreference(OwnedByCustomer, Changes, Base):
     __table_args__ = (UniqueConstraint("customer_id", "preference_id"),)
 
 
-class CustomerAccount(OwnedByCustomer, Base):
+class CustomerAccount(OwnedByCustomer, Versioned, Base):
     """An account of a customer for account based ticketing (rule C100)."""
 
     __tablename__ = "customer_account"
+    __on_merge__ = on_merge(customer_id=OnMerge(moves=True, key=("customer_account_id",), only_one="is_default"))
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     customer_account_id: Mapped[str] = mapped_column(KeyText(60))
@@ -324,10 +349,11 @@ class CustomerAccount(OwnedByCustomer, Base):
     )
 
 
-class Note(OwnedByCustomer, Changes, Base):
+class Note(OwnedByCustomer, Versioned, Changes, Base):
     """What an employee wrote about a customer."""
 
     __tablename__ = "note"
+    __on_merge__ = on_merge(customer_id=MOVES)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     text: Mapped[str] = mapped_column(Text, info={SEALED: True})
@@ -339,6 +365,7 @@ class PersonnelTicketBearer(OwnedByCustomer, Changes, Base):
     """A personnel ticket as the customer system last saw it (rules C107 and A08: not kept up to date)."""
 
     __tablename__ = "personnel_ticket_bearer"
+    __on_merge__ = on_merge(customer_id=MOVES, bearer_customer_id=MOVES)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     bearer_customer_id: Mapped[int | None] = mapped_column(ForeignKey("customer.id"), index=True)
@@ -351,6 +378,7 @@ class TravellerInfo(OwnedByCustomer, Base):
     """Who travels on an order, and on which of its legs (rule C106)."""
 
     __tablename__ = "traveller_info"
+    __on_merge__ = on_merge(customer_id=MOVES)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True)
     order_id: Mapped[str] = mapped_column(KeyText(60), index=True)
@@ -364,13 +392,3 @@ class TravellerInfo(OwnedByCustomer, Base):
     from_stop_place_ref: Mapped[str | None] = mapped_column(String(100))
     to_stop_place_ref: Mapped[str | None] = mapped_column(String(100))
     language_preference: Mapped[str | None] = mapped_column(String(10))
-
-
-def current_owner(column: Any, number: str, viewer: Viewer, now: datetime) -> Select[Any]:
-    """Select the id of the customer who owns the e-card with this number, of 10 or 16 digits as `column` has it, at
-    `now`; where operators share a number, the latest ownership that the viewer may see counts."""
-    is_open = Ecard.end_of_ownership.is_(None) | (Ecard.end_of_ownership > now)
-    latest = Ecard.start_of_ownership.desc(), Ecard.id.desc()
-    return (
-        select(Ecard.customer_id).where(column == number, is_open, Ecard.visible_to(viewer)).order_by(*latest).limit(1)
-    )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
-from datetime import date
+from datetime import date, datetime
 from functools import cache
 from typing import Any
 
@@ -15,6 +15,7 @@ from datastore.customer import (
     EMAIL_SORT,
     Customer,
     CustomerStatus,
+    Ecard,
     OwnedByCustomer,
     PersonnelTicketBearer,
     PostalAddress,
@@ -138,3 +139,13 @@ def related_customers(viewer: Viewer, is_wanted: Condition) -> Select[Any]:
 def owner(viewer: Viewer, is_wanted: Condition) -> Select[Any]:
     """Select `(columns of a customer ..., key)`: the customers whose key is wanted, whatever their state."""
     return visible(Customer, viewer).add_columns(Customer.id.label("root")).where(is_wanted(Customer.id))
+
+
+def current_owner(column: Any, number: str, viewer: Viewer, now: datetime) -> Select[Any]:
+    """Select the id of the customer who owns the e-card with this number, of 10 or 16 digits as `column` has it, at
+    `now`; where operators share a number, the latest ownership that the viewer may see counts."""
+    is_open = Ecard.end_of_ownership.is_(None) | (Ecard.end_of_ownership > now)
+    latest = Ecard.start_of_ownership.desc(), Ecard.id.desc()
+    return (
+        select(Ecard.customer_id).where(column == number, is_open, Ecard.visible_to(viewer)).order_by(*latest).limit(1)
+    )

@@ -21,9 +21,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from datastore.base import Base
+from datastore.policy import Policy
 from datastore.sealing import Keyring
 
 WRITES = "kundeport_writes"
+DEFAULT_POLICY = Policy()
 BUSY_MILLISECONDS = 15_000
 UNIQUE_VIOLATION = "23505"
 QUOTED_VALUES = re.compile(r"(argument \$\d+): .*|\n(DETAIL|HINT): .*", re.DOTALL)
@@ -35,13 +37,16 @@ class Database:
 
     Statement parameters never appear in logs or in error texts. `cursor_key` signs page cursors; it is read from the
     database at the first page, so that all processes over one database accept each other's cursors. `keys` seal what is
-    sensitive; without any, nothing can be sealed, opened or changed.
+    sensitive; without any, nothing can be sealed, opened or changed. `policy` has what its operator decided.
     """
 
-    def __init__(self, url: str, pool_size: int = 10, keys: Keyring | None = None) -> None:
+    def __init__(
+        self, url: str, pool_size: int = 10, keys: Keyring | None = None, policy: Policy = DEFAULT_POLICY
+    ) -> None:
         self.dialect = make_url(url).get_backend_name()
         self.cursor_key: bytes | None = None
         self.keys = keys or Keyring()
+        self.policy = policy
         self.engine = create_async_engine(url, **self._options(pool_size))
         self.writes = self.engine.execution_options(**{WRITES: True})
         # Reads have connections of their own: they are never in a transaction, so there is nothing to begin, to end or
@@ -107,6 +112,7 @@ def set_up_sqlite_connection(connection: Any, record: object) -> None:
         f"busy_timeout={BUSY_MILLISECONDS}",
         "cache_size=-65536",
         "temp_store=MEMORY",
+        "secure_delete=ON",  # what is deleted is overwritten
     ):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()

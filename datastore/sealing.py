@@ -63,6 +63,10 @@ class Key:
     def audit(self) -> bytes:
         return self._derived(b"audit")
 
+    @cached_property
+    def fingerprint(self) -> bytes:
+        return self._derived(b"fingerprint")
+
     def __repr__(self) -> str:
         return f"Key({self.key_id!r})"
 
@@ -144,6 +148,12 @@ class Keyring:
         message = place(column) + b"\0" + encoded(text)
         keys = [self.newest, *list(self.keys.values())[1:]]
         return [hmac.new(key.search, message, hashlib.sha256).hexdigest() for key in keys]
+
+    def fingerprint(self, text: str) -> str:
+        """A keyed hash of any text, by which it can be told later whether another one is the same, and nothing else.
+        It is made with the oldest key, so that a new one does not change it. Raises CannotOpen without a key."""
+        key = [self.newest, *self.keys.values()][-1]
+        return hmac.new(key.fingerprint, text.encode(errors="surrogatepass"), hashlib.sha256).hexdigest()
 
 
 def place(column: SealedColumn) -> bytes:

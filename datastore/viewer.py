@@ -33,10 +33,27 @@ class Permission(Enum):
     CUSTOMER_CREATE = "customer:create"
     CUSTOMER_UPDATE = "customer:update"
     CUSTOMER_DELETE = "customer:delete"
+    CUSTOMER_MERGE = "customer:merge"
+    CUSTOMER_ERASE = "customer:erase"
+    CUSTOMER_EXPORT = "customer:export"
     CONTACT_READ = "contact:read"
     JOURNEY_READ = "journey:read"
     NOTE_READ = "note:read"
     NOTE_REVEAL = "note:reveal"
+    NOTE_WRITE = "note:write"
+    PREFERENCE_WRITE = "preference:write"
+    CREDENTIALS_VERIFY = "credentials:verify"
+    PASSWORD_WRITE = "password:write"  # noqa: S105 - the name of a permission
+    EMPLOYEE_READ = "employee:read"
+    EMPLOYEE_SENSITIVE_READ = "employee-sensitive:read"
+    EMPLOYEE_WRITE = "employee:write"
+    SSN_REVEAL = "ssn:reveal"
+    COMPANY_WRITE = "company:write"
+    PERSONNEL_CODE_WRITE = "personnel-code:write"
+    TICKET_RIGHT_READ = "ticket-right:read"
+    TICKET_RIGHT_WRITE = "ticket-right:write"
+    TICKET_RULE_WRITE = "ticket-rule:write"
+    REPORT_READ = "report:read"
     AUDIT_READ = "audit:read"
 
 
@@ -49,7 +66,9 @@ class Viewer:
     """The caller of one request.
 
     `organisation_id` is the caller's own organisation; only internal callers may name another one (rule T04).
-    In user mode (rule T05) `customer_ids` are the keys of the caller's own profile and of those merged into it.
+    In user mode (rule T05) `customer_ids` are the keys of the caller's own profile and of those merged into it,
+    `employee_ids` those of the caller's employments and `family_member_ids` those of the caller as a family member.
+    A client with a `company_id` is bound to that company of its organisation (rule E23).
     `subject` and `client_id` say who the issuer says it is: they go into the audit log, never into other logs.
     """
 
@@ -62,6 +81,9 @@ class Viewer:
     customer_number: int | None = None
     customer_ids: frozenset[int] = field(default=frozenset())
     employee_id: str | None = None
+    employee_ids: frozenset[int] = field(default=frozenset())
+    family_member_ids: frozenset[int] = field(default=frozenset())
+    company_id: int | None = None
     is_signed_in: bool = True
 
     @property

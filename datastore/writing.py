@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -15,7 +15,10 @@ from sqlalchemy.orm import InstrumentedAttribute
 from datastore.base import Base
 from datastore.bookkeeping import EventType, IdempotencyRecord, OutboxEvent
 from datastore.customer import Customer
+from datastore.database import DEFAULT_POLICY
+from datastore.policy import Policy
 from datastore.reading import key_of
+from datastore.sealing import Keyring
 from datastore.viewer import Viewer
 
 R = TypeVar("R", bound=Base)
@@ -26,13 +29,24 @@ IDEMPOTENCY_KEPT = timedelta(days=7)
 
 @dataclass(slots=True)
 class Write:
-    """One business act in its transaction. `now` is its moment (aware, UTC): every row it touches carries it."""
+    """One business act in its transaction. `now` is its moment (aware, UTC): every row it touches carries it.
+    `prepared` is what was made for it before the transaction began, `keys` seal what is sensitive."""
 
     session: AsyncSession
     viewer: Viewer
     now: datetime
     client_name: str
     correlation_id: str
+    policy: Policy = DEFAULT_POLICY
+    prepared: Any = None
+    keys: Keyring = field(default_factory=Keyring)
+
+    async def lock(self, *names: object) -> None:
+        """Wait until no other transaction holds this lock, and hold it to the end: for what is to be unique and has no
+        row to lock. On SQLite a transaction that writes is alone anyway."""
+        if self.session.get_bind().dialect.name == "postgresql":
+            digest = hashlib.sha256(repr(names).encode()).digest()
+            await self.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
 
     async def get(self, column: InstrumentedAttribute[Any], value: object, **also: object) -> Any:
         """The entity whose `column` (and further columns, by name) has this value, locked against other writers
@@ -46,9 +60,10 @@ class Write:
         found = select(row).where(*conditions).filter_by(**columns)
         return bool(await self.session.scalar(select(found.exists())))
 
-    async def count(self, column: InstrumentedAttribute[Any], value: object) -> int:
-        """How many rows have this value."""
-        return await self.session.scalar(select(func.count()).where(column == value)) or 0
+    async def count(self, column: InstrumentedAttribute[Any], value: object, **also: object) -> int:
+        """How many rows have this value (and further columns, by name, theirs)."""
+        counted = select(func.count()).select_from(column.class_).where(column == value).filter_by(**also)
+        return await self.session.scalar(counted) or 0
 
     def customer_changed(self, customer: Customer, event: EventType = EventType.UPDATE) -> None:
         """Put an event about the customer in the outbox (rules C16, C32, V01, V02)."""
@@ -109,24 +124,35 @@ def _hash(secret: bytes, text: str) -> str:
 
 
 async def remember(write: Write, record: IdempotencyRecord, answered: Mapping[str, Any]) -> None:
-    """Keep what a first use answered: rows by table and key, other values as they are."""
+    """Keep what a first use answered: rows by table and key, other values as they are, but for `Once`."""
     await write.session.flush()
     record.result = {name: _reference(value) for name, value in answered.items()}
 
 
 async def remembered(write: Write, record: IdempotencyRecord) -> dict[str, Any]:
     """What the first use answered, read again as it is now; rows that are gone by now are None."""
-    return {name: await _revive(write, value) for name, value in record.result.items()}
+    return {name: await _revive(write, value, record.created_at) for name, value in record.result.items()}
+
+
+class Once(str):
+    """A text that is answered once and kept nowhere, such as a new password: to a repeat it is null."""
+
+    __slots__ = ()
 
 
 def _reference(value: Any) -> Any:
+    if isinstance(value, Once):
+        return None
     if isinstance(value, Base):
         return {"table": value.__tablename__, "key": getattr(value, str(key_of(type(value)).key))}
     return value
 
 
-async def _revive(write: Write, value: Any) -> Any:
-    if not isinstance(value, dict):
+async def _revive(write: Write, value: Any, answered_at: datetime) -> Any:
+    if not isinstance(value, dict) or value.keys() != {"table", "key"}:
         return value
     row = next(mapper.class_ for mapper in Base.registry.mappers if mapper.class_.__tablename__ == value["table"])
-    return await write.session.scalar(select(row).where(row.visible_to(write.viewer), key_of(row) == value["key"]))
+    found = await write.session.scalar(select(row).where(row.visible_to(write.viewer), key_of(row) == value["key"]))
+    # SQLite gives the key of the last row again once that is deleted: what is younger than the answer is another row.
+    created_at: datetime | None = getattr(found, "created_at", None)
+    return None if created_at is not None and created_at > answered_at else found

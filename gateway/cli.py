@@ -14,15 +14,18 @@ from sqlalchemy import select
 from datastore import migrate
 from datastore.customer import Customer
 from datastore.demo.load import AlreadyLoaded, load
+from datastore.demo.personnel import LARGEST, beside
 from gateway.app import at_newest_revision
 from gateway.audit_cli import audit
 from gateway.command import database_or_exit, demo_settings_or_exit, is_new_file, run, settings_or_exit
+from gateway.expire_cli import expire_command
 from gateway.identity.demo import ROLES, NoDemoKey, demo_key, token_for
 from gateway.keys_cli import key_command, reseal_command
 from gateway.lifecycle import serve_until_stopped
 from gateway.settings import DEMO_DATABASE_URL, Settings
 from gateway.transport import client_protocol
 from gateway.trusted import BadDocument, collect, read_trusted
+from resolvers.employee.granting import granting
 from schema.permission import permission_table
 from schema.root import schema as graph
 
@@ -89,11 +92,16 @@ def serve(demo: bool, host: str, port: int, workers: int) -> None:
 
 @main.command()
 @click.option("--customers", default=DEMO_CUSTOMERS, show_default=True, type=click.IntRange(1), help="How many to add.")
-@click.option("--seed", default=1, show_default=True, type=int, help="The same seed makes the same customers.")
-def demo(customers: int, seed: int) -> None:
+@click.option(
+    "--employees",
+    type=click.IntRange(0),
+    help=f"How many employees to add.  [default: three to two customers, at most {LARGEST:,}]",
+)
+@click.option("--seed", default=1, show_default=True, type=int, help="The same seed makes the same data.")
+def demo(customers: int, employees: int | None, seed: int) -> None:
     """Fill the configured database with demo data."""
     settings = settings_or_exit()
-    run(settings, fill(settings, customers, seed))
+    run(settings, fill(settings, customers, seed, employees))
 
 
 @main.command(name="migrate")
@@ -164,7 +172,7 @@ def documents_command(source: Path, target: Path, prune: bool, as_json: bool) ->
         click.echo(f"{each.document_id}  {each.file:{width}}  {', '.join(each.operations)}")
 
 
-for command in (audit, key_command, reseal_command):
+for command in (audit, expire_command, key_command, reseal_command):
     main.add_command(command)
 
 
@@ -201,12 +209,13 @@ async def print_token(settings: Settings, role: str) -> None:
         await database.close()
 
 
-async def fill(settings: Settings, customers: int, seed: int) -> None:
+async def fill(settings: Settings, customers: int, seed: int, employees: int | None = None) -> None:
     database = settings.database()
+    personnel = beside(customers, granting, employees)
     try:
         await migrate.upgrade(database)
-        with click.progressbar(length=customers, label="Demo customers", file=sys.stderr) as bar:
-            rows = await load(database, customers, seed, bar.update)
+        with click.progressbar(length=customers + personnel.employees, label="Demo data", file=sys.stderr) as bar:
+            rows = await load(database, customers, seed, bar.update, personnel)
     except AlreadyLoaded as loaded:
         raise click.ClickException(str(loaded)) from None
     finally:

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from dataclasses import fields
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +13,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from datastore.database import Database
+from datastore.policy import Policy
 from datastore.sealing import Keyring
 from gateway.bill import TOLL
 from gateway.identity.issuer import Issuer
@@ -101,6 +103,9 @@ class Settings(BaseSettings):
         default="INFO", description="Lowest level that is logged."
     )
     max_body_bytes: int = Field(default=Limits.body_bytes, ge=1_000, description="Largest request body.")
+    max_upload_bytes: int = Field(
+        default=50_000_000, ge=1_000, description="Largest CSV that is uploaded to `/uploads/employees`."
+    )
     max_document_length: int = Field(
         default=Limits.document_length, ge=1_000, description="Longest document, in characters."
     )
@@ -140,6 +145,28 @@ class Settings(BaseSettings):
         description="`planned` has the database make the answer, where it can; `standard` resolves field by field.",
     )
     execution_timeout: float = Field(default=30, gt=0, description="Seconds after which an operation is stopped.")
+    check_ecard_digit: bool = Field(
+        default=False, description="Whether the last of the 16 digits of an e-card must be their Luhn check digit."
+    )
+    merge_undo_days: int = Field(
+        default=30, ge=0, le=3650, description="Days for which a merge of two customers can be undone."
+    )
+    sign_in_failures: int = Field(
+        default=10, ge=1, description="Failed sign-ins in a row after which a user name is locked for a while."
+    )
+    sign_in_pause_minutes: float = Field(
+        default=15, gt=0, description="Minutes for which it is locked, from the last failure on."
+    )
+    expire_seconds: float = Field(
+        default=3600,
+        ge=0,
+        description="Seconds between two looks for customers that are to be erased; 0: only `kundeport expire` does.",
+    )
+    background_seconds: float = Field(
+        default=1,
+        ge=0,
+        description="Seconds between two looks for imports and reports to go on with; 0: this process does none.",
+    )
     drain_seconds: float = Field(
         default=0, ge=0, description="Seconds to go on serving after SIGTERM while `/health/ready` answers 503."
     )
@@ -193,10 +220,20 @@ class Settings(BaseSettings):
             keys = Keyring.parse(self.encryption_keys.get_secret_value())
         else:
             keys = Keyring.for_demo() if self.demo else Keyring()
-        database = Database(self.database_url, self.database_pool_size, keys)
+        database = Database(self.database_url, self.database_pool_size, keys, self.policy)
         if self.secret_key:
             database.cursor_key = self.secret_key.get_secret_value().encode()
         return database
+
+    @property
+    def policy(self) -> Policy:
+        """What the settings say about the rules."""
+        return Policy(
+            checks_ecard_digit=self.check_ecard_digit,
+            merge_undo=timedelta(days=self.merge_undo_days),
+            sign_in_failures=self.sign_in_failures,
+            sign_in_pause=timedelta(minutes=self.sign_in_pause_minutes),
+        )
 
     @property
     def shared_secret(self) -> bytes:

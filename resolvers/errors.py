@@ -89,6 +89,76 @@ class ErrorCode(Enum):
     CUSTOMER_REF_TAKEN = Words(CONFLICT, "Customer reference in use", "Another customer of the organisation has this reference.", "Kundereferansen er i bruk", "En annen kunde i organisasjonen har denne referansen.")  # noqa: E501
     POSTAL_ADDRESS_NOT_FOUND = Words(NOT_FOUND, "Unknown address", "The customer has no address with this id.", "Ukjent adresse", "Kunden har ingen adresse med denne id-en.")  # noqa: E501
     TOO_MANY_POSTAL_ADDRESSES = Words(CONFLICT, "Too many addresses", "A customer may have at most 50 addresses.", "For mange adresser", "En kunde kan ha høyst 50 adresser.")  # noqa: E501
+    CUSTOMER_NOT_ACTIVE = Words(CONFLICT, "Customer is not active", "This can be done with an active customer only.", "Kunden er ikke aktiv", "Dette kan bare gjøres med en aktiv kunde.")  # noqa: E501
+    PROFILE_TYPE_NOT_ALLOWED = Words(CONFLICT, "Type of profile not allowed", "This cannot be done with a profile of this type.", "Profiltypen er ikke tillatt", "Dette kan ikke gjøres med en profil av denne typen.")  # noqa: E501
+    SAME_CUSTOMER = Words(BAD, "The same customer twice", "Both numbers lead to the same customer.", "Samme kunde to ganger", "Begge numrene fører til samme kunde.")  # noqa: E501
+    OTHER_ORGANISATION = Words(CONFLICT, "Of another organisation", "Both customers must be of the same organisation.", "Fra en annen organisasjon", "Begge kundene må tilhøre samme organisasjon.")  # noqa: E501
+    EXACTLY_ONE_NEEDED = Words(BAD, "Exactly one needed", "Exactly one of these fields must be given.", "Nøyaktig ett kreves", "Nøyaktig ett av disse feltene må oppgis.")  # noqa: E501
+    DATES_REVERSED = Words(BAD, "Dates reversed", "The later date or time lies before the earlier one.", "Datoene er byttet om", "Den seneste datoen eller tiden ligger før den tidligste.")  # noqa: E501
+    ALREADY_CONNECTED = Words(CONFLICT, "Already connected", "The customer is already connected to a profile, or profiles would be connected in a circle.", "Allerede tilknyttet", "Kunden er allerede tilknyttet en profil, eller profiler ville bli tilknyttet i ring.")  # noqa: E501
+    MERGE_NOT_FOUND = Words(NOT_FOUND, "Unknown merge", "The customer has not been merged, or the merge was undone.", "Ukjent sammenslåing", "Kunden er ikke slått sammen, eller sammenslåingen er angret.")  # noqa: E501
+    MERGE_TOO_OLD = Words(CONFLICT, "Merge is too old", "The merge lies too far back to be undone.", "Sammenslåingen er for gammel", "Sammenslåingen ligger for langt tilbake til å kunne angres.")  # noqa: E501
+    MERGE_NOT_LAST = Words(CONFLICT, "A later merge stands in the way", "The profiles were merged again since. Undo the later merge first.", "En senere sammenslåing er i veien", "Profilene er slått sammen igjen siden. Angre den siste sammenslåingen først.")  # noqa: E501
+    CUSTOMER_CHANGED_SINCE = Words(CONFLICT, "Changed since", "What was moved has been changed since in a way that cannot be undone.", "Endret siden", "Det som ble flyttet, er siden endret på en måte som ikke kan angres.")  # noqa: E501
+    # What hangs on customers
+    PREFERENCE_NOT_FOUND = Words(NOT_FOUND, "Unknown preference", "The organisation has no preference with this id.", "Ukjent preferanse", "Organisasjonen har ingen preferanse med denne id-en.")  # noqa: E501
+    PREFERENCE_CODE_TAKEN = Words(CONFLICT, "Preference code in use", "The organisation already has a preference with this code.", "Preferansekoden er i bruk", "Organisasjonen har allerede en preferanse med denne koden.")  # noqa: E501
+    PREFERENCE_INACTIVE = Words(BAD, "Preference is not active", "The preference cannot be chosen any more.", "Preferansen er ikke aktiv", "Preferansen kan ikke velges lenger.")  # noqa: E501
+    PREFERENCE_REPEATED = Words(BAD, "Preference given twice", "The list has the same preference more than once.", "Preferansen er oppgitt to ganger", "Listen har samme preferanse mer enn én gang.")  # noqa: E501
+    PREFERENCE_ALREADY_CHOSEN = Words(CONFLICT, "Preference already chosen", "The customer already has this preference.", "Preferansen er allerede valgt", "Kunden har allerede denne preferansen.")  # noqa: E501
+    PREFERENCE_NOT_CHOSEN = Words(NOT_FOUND, "Preference not chosen", "The customer does not have this preference.", "Preferansen er ikke valgt", "Kunden har ikke denne preferansen.")  # noqa: E501
+    PREFERENCE_ID_MISMATCH = Words(BAD, "Another preference id", "The two ids of the preference differ.", "En annen preferanse-id", "De to id-ene for preferansen er forskjellige.")  # noqa: E501
+    TOO_MANY_PREFERENCES = Words(CONFLICT, "Too many preferences", "There may be at most 100 preferences.", "For mange preferanser", "Det kan være høyst 100 preferanser.")  # noqa: E501
+    ECARD_NOT_FOUND = Words(NOT_FOUND, "Unknown e-card", "No customer that the caller may see owns this e-card.", "Ukjent reisekort", "Ingen kunde du har tilgang til, eier dette reisekortet.")  # noqa: E501
+    ECARD_OWNED = Words(CONFLICT, "E-card has an owner", "The e-card has an owner. Move it with updateEcard.", "Reisekortet har en eier", "Reisekortet har en eier. Flytt det med updateEcard.")  # noqa: E501
+    ECARD_PARTS_DISAGREE = Words(BAD, "Parts of the number disagree", "The 16 digits are not those of the operator, the number and a control digit.", "Delene av nummeret stemmer ikke", "De 16 sifrene består ikke av operatøren, nummeret og et kontrollsiffer.")  # noqa: E501
+    ECARD_DIGIT_INVALID = Words(BAD, "Wrong control digit", "The last of the 16 digits is not the control digit of the others.", "Feil kontrollsiffer", "Det siste av de 16 sifrene er ikke kontrollsifferet for de andre.")  # noqa: E501
+    TOO_MANY_ECARDS = Words(CONFLICT, "Too many e-cards", "A customer may have at most 100 e-cards, given-up ones included.", "For mange reisekort", "En kunde kan ha høyst 100 reisekort, medregnet de som er gitt opp.")  # noqa: E501
+    TOO_MANY_CONSENTS = Words(CONFLICT, "Too many consents", "A customer may have answered at most 100 consents.", "For mange samtykker", "En kunde kan ha svart på høyst 100 samtykker.")  # noqa: E501
+    NOTE_NOT_FOUND = Words(NOT_FOUND, "Unknown note", "The customer has no note with this id.", "Ukjent notat", "Kunden har ikke noe notat med denne id-en.")  # noqa: E501
+    TOO_MANY_NOTES = Words(CONFLICT, "Too many notes", "A customer may have at most 500 notes.", "For mange notater", "En kunde kan ha høyst 500 notater.")  # noqa: E501
+    CUSTOMER_ACCOUNT_NOT_FOUND = Words(NOT_FOUND, "Unknown account", "The customer has no account with this id.", "Ukjent konto", "Kunden har ingen konto med denne id-en.")  # noqa: E501
+    CUSTOMER_ACCOUNT_TAKEN = Words(CONFLICT, "Account already there", "The customer already has this account.", "Kontoen finnes allerede", "Kunden har allerede denne kontoen.")  # noqa: E501
+    TOO_MANY_CUSTOMER_ACCOUNTS = Words(CONFLICT, "Too many accounts", "A customer may have at most 50 accounts.", "For mange kontoer", "En kunde kan ha høyst 50 kontoer.")  # noqa: E501
+    # Signing in
+    CREDENTIALS_INVALID = Words(BAD, "Wrong user name or password", "The user name or the password is wrong.", "Feil brukernavn eller passord", "Brukernavnet eller passordet er feil.")  # noqa: E501
+    SIGN_IN_LOCKED = Words(Category.RATE_LIMITED, "Locked for a while", "Signing in has failed too often. Try again later.", "Sperret en stund", "Innlogging har mislyktes for ofte. Prøv igjen senere.")  # noqa: E501
+    # Personnel
+    COMPANY_NOT_FOUND = Words(NOT_FOUND, "Unknown company", "There is no such company that the caller may see.", "Ukjent selskap", "Det finnes ikke noe slikt selskap som du har tilgang til.")  # noqa: E501
+    COMPANY_DELETED = Words(CONFLICT, "Company is deleted", "Nothing can be added to a deleted company.", "Selskapet er slettet", "Ingenting kan legges til et slettet selskap.")  # noqa: E501
+    EMPLOYEE_NOT_FOUND = Words(NOT_FOUND, "Unknown employee", "There is no such employee that the caller may see.", "Ukjent ansatt", "Det finnes ingen slik ansatt som du har tilgang til.")  # noqa: E501
+    EMPLOYEE_DELETED = Words(CONFLICT, "Employee is deleted", "The employee is marked for deletion.", "Den ansatte er slettet", "Den ansatte er merket for sletting.")  # noqa: E501
+    EMPLOYEE_NO_TAKEN = Words(CONFLICT, "Employee number in use", "Another employee of the company has this number.", "Ansattnummeret er i bruk", "En annen ansatt i selskapet har dette nummeret.")  # noqa: E501
+    FAMILY_MEMBER_NOT_FOUND = Words(NOT_FOUND, "Unknown family member", "There is no such family member that the caller may see.", "Ukjent familiemedlem", "Det finnes ikke noe slikt familiemedlem som du har tilgang til.")  # noqa: E501
+    HOLDER_NOT_FAMILY = Words(CONFLICT, "Not of the family", "The family member does not belong to this employee.", "Ikke i familien", "Familiemedlemmet hører ikke til denne ansatte.")  # noqa: E501
+    SSN_INVALID = Words(BAD, "Invalid social security number", "The last part of a social security number is 5 digits.", "Ugyldig personnummer", "Et personnummer er 5 siffer.")  # noqa: E501
+    PERCENTAGE_INVALID = Words(BAD, "Invalid percentage", "A percentage is a whole number from 0 to 100.", "Ugyldig prosent", "En prosent er et helt tall fra 0 til 100.")  # noqa: E501
+    CODE_UNKNOWN = Words(BAD, "Unknown code", "The code is not in the code list, or is deleted there.", "Ukjent kode", "Koden finnes ikke i kodelisten, eller er slettet der.")  # noqa: E501
+    CODE_TAKEN = Words(CONFLICT, "Code in use", "The code list already has this code.", "Koden er i bruk", "Kodelisten har allerede denne koden.")  # noqa: E501
+    YEAR_NOT_ALLOWED = Words(BAD, "Year not allowed", "Only the current and the next year can be set.", "Året er ikke tillatt", "Bare inneværende og neste år kan settes.")  # noqa: E501
+    MONTH_INVALID = Words(BAD, "Invalid month", "A month is a year and a number from 1 to 12, and has begun.", "Ugyldig måned", "En måned er et år og et tall fra 1 til 12, og har begynt.")  # noqa: E501
+    LOCAL_EMPLOYEES_NOT_ALLOWED = Words(CONFLICT, "Local employees not allowed", "The company does not allow local employees.", "Lokalt ansatte er ikke tillatt", "Selskapet tillater ikke lokalt ansatte.")  # noqa: E501
+    E_TICKETS_NOT_ALLOWED = Words(CONFLICT, "E-tickets not allowed", "The company does not allow e-tickets.", "E-billetter er ikke tillatt", "Selskapet tillater ikke e-billetter.")  # noqa: E501
+    PRODUCT_NOT_FOUND = Words(NOT_FOUND, "Unknown product", "There is no personnel ticket product with this id that is valid then.", "Ukjent produkt", "Det finnes ikke noe personalbillettprodukt med denne id-en som gjelder da.")  # noqa: E501
+    TICKET_TYPE_NOT_FOUND = Words(NOT_FOUND, "Unknown ticket type", "There is no ticket type with this id, or it is deleted.", "Ukjent billettype", "Det finnes ingen billettype med denne id-en, eller den er slettet.")  # noqa: E501
+    STATION_PAIRS_NOT_ALLOWED = Words(CONFLICT, "Station pairs not allowed", "The ticket type cannot have station pairs.", "Stasjonspar er ikke tillatt", "Billettypen kan ikke ha stasjonspar.")  # noqa: E501
+    STATIONS_EQUAL = Words(BAD, "The same station twice", "A station pair has two different stations.", "Samme stasjon to ganger", "Et stasjonspar har to forskjellige stasjoner.")  # noqa: E501
+    STATION_NOT_FOUND = Words(NOT_FOUND, "Unknown station", "There is no station with this id.", "Ukjent stasjon", "Det finnes ingen stasjon med denne id-en.")  # noqa: E501
+    NETEX_ID_INVALID = Words(BAD, "Invalid NeTEx id", "A NeTEx id has the form AAA:Type:value.", "Ugyldig NeTEx-id", "En NeTEx-id har formen AAA:Type:verdi.")  # noqa: E501
+    MANUAL_ORDER_NOT_FOUND = Words(NOT_FOUND, "Unknown manual order", "There is no such manual order that the caller may see, or it is deleted.", "Ukjent manuell bestilling", "Det finnes ingen slik manuell bestilling som du har tilgang til, eller den er slettet.")  # noqa: E501
+    TICKET_RIGHT_NOT_FOUND = Words(NOT_FOUND, "Unknown ticket right", "There is no such ticket right that the caller may see.", "Ukjent billettrettighet", "Det finnes ingen slik billettrettighet som du har tilgang til.")  # noqa: E501
+    TICKET_RIGHT_OVERLAPS = Words(CONFLICT, "Ticket rights overlap", "The holder has a right to this ticket type in a part of this time already.", "Overlappende rettigheter", "Innehaveren har allerede rett til denne billettypen i deler av denne tiden.")  # noqa: E501
+    HOLDER_ABSTAINS = Words(CONFLICT, "Holder has opted out", "The holder has opted out of personnel tickets.", "Innehaveren har reservert seg", "Innehaveren har reservert seg mot personalbilletter.")  # noqa: E501
+    HOLDER_HAS_LEFT = Words(CONFLICT, "Employee has left", "The employee has left, or is deleted, and gets no new ticket right.", "Den ansatte har sluttet", "Den ansatte har sluttet eller er slettet og får ingen ny billettrettighet.")  # noqa: E501
+    RULE_NOT_FOUND = Words(NOT_FOUND, "Unknown rule", "There is no rule with this id.", "Ukjent regel", "Det finnes ingen regel med denne id-en.")  # noqa: E501
+    RULE_NAME_TAKEN = Words(CONFLICT, "Rule name in use", "Another rule has this name.", "Regelnavnet er i bruk", "En annen regel har dette navnet.")  # noqa: E501
+    RULE_CONTRADICTS_ITSELF = Words(BAD, "Rule that nobody can meet", "No employee and no family member could meet all conditions of the rule.", "Regel som ingen kan oppfylle", "Ingen ansatte eller familiemedlemmer kan oppfylle alle vilkårene i regelen.")  # noqa: E501
+    CSV_INVALID = Words(BAD, "Not a readable CSV", "The text is not a CSV in UTF-8 with a line of column names.", "Ikke en lesbar CSV", "Teksten er ikke en CSV i UTF-8 med en linje med kolonnenavn.")  # noqa: E501
+    COLUMN_MISSING = Words(BAD, "Column missing", "The CSV lacks a column that is needed.", "Kolonne mangler", "CSV-en mangler en kolonne som trengs.")  # noqa: E501
+    TOO_MANY_ROWS = Words(BAD, "Too many rows", "An import takes at most 100,000 rows.", "For mange rader", "En import tar høyst 100 000 rader.")  # noqa: E501
+    IMPORT_RUNNING = Words(CONFLICT, "Import is running", "Another import of this company is running.", "Importen pågår", "En annen import for dette selskapet pågår.")  # noqa: E501
+    IMPORT_NOT_FOUND = Words(NOT_FOUND, "Unknown import", "There is no such import that the caller may see.", "Ukjent import", "Det finnes ingen slik import som du har tilgang til.")  # noqa: E501
+    REPORT_RUNNING = Words(CONFLICT, "Report is being made", "The report of this month is being made.", "Rapporten lages", "Rapporten for denne måneden er under arbeid.")  # noqa: E501
     # fmt: on
 
     @property

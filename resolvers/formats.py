@@ -22,6 +22,8 @@ POST_CODE_LENGTH = 10
 
 UNSTORABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 """Control characters and lone surrogates: no database or no JSON takes them all."""
+UNSTORABLE_IN_LINES = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""The same but for tabs and line feeds."""
 
 
 def clean(text: str, max_length: int) -> str:
@@ -30,15 +32,12 @@ def clean(text: str, max_length: int) -> str:
     Refuses TEXT_TOO_LONG (more than `max_length` characters) and TEXT_INVALID (a control character inside, line breaks
     and tabs too, or a lone surrogate).
     """
-    trimmed = text.strip()
-    if len(trimmed) > 4 * max_length:  # NFC makes a text at most four times shorter
-        raise refuse(ErrorCode.TEXT_TOO_LONG)
-    if UNSTORABLE.search(trimmed):
-        raise refuse(ErrorCode.TEXT_INVALID)
-    composed = nfc(trimmed)
-    if len(composed) > max_length:
-        raise refuse(ErrorCode.TEXT_TOO_LONG)
-    return composed
+    return _cleaned(text, max_length, UNSTORABLE)
+
+
+def clean_lines(text: str, max_length: int) -> str:
+    """As `clean`, but tabs and line breaks are allowed inside; each line break, however it came, is one `\\n`."""
+    return _cleaned(text.replace("\r\n", "\n").replace("\r", "\n"), max_length, UNSTORABLE_IN_LINES)
 
 
 def email(text: str) -> str:
@@ -146,6 +145,26 @@ def ecard_number(text: str) -> str:
     return _exactly("[0-9]{10}|[0-9]{16}", text, ErrorCode.ECARD_NUMBER_INVALID)
 
 
+def ecard_number_10digits(text: str) -> str:
+    """The number that a card has with its operator: exactly 10 digits (C72). Refuses ECARD_NUMBER_INVALID."""
+    return _exactly("[0-9]{10}", text, ErrorCode.ECARD_NUMBER_INVALID, "This number has exactly 10 digits.")
+
+
+def ecard_number_16digits(text: str) -> str:
+    """The number that is printed on a card: exactly 16 digits (C72). Refuses ECARD_NUMBER_INVALID."""
+    return _exactly("[0-9]{16}", text, ErrorCode.ECARD_NUMBER_INVALID, "This number has exactly 16 digits.")
+
+
+def ecard_operator(text: str) -> str:
+    """An operator of e-cards: 1 to 10 digits (C72). Refuses VALUE_INVALID."""
+    return _exactly("[0-9]{1,10}", text, ErrorCode.VALUE_INVALID, "An operator of e-cards has 1 to 10 digits.")
+
+
+def luhn_digit(digits: str) -> str:
+    """The Luhn check digit to be put after up to 31 digits (C72)."""
+    return next(last for last in string.digits if luhn_is_valid(digits + last))
+
+
 def luhn_is_valid(digits: str) -> bool:
     """Whether the last digit is the Luhn check digit of the others (C72); False for anything but digits."""
     if not re.fullmatch("[0-9]{2,32}", digits):
@@ -196,6 +215,18 @@ def fodselsnummer_is_valid(digits: str) -> bool:
     return first <= 3 and second == 0
 
 
+def _cleaned(text: str, max_length: int, unstorable: re.Pattern[str]) -> str:
+    trimmed = text.strip()
+    if len(trimmed) > 4 * max_length:  # NFC makes a text at most four times shorter
+        raise refuse(ErrorCode.TEXT_TOO_LONG)
+    if unstorable.search(trimmed):
+        raise refuse(ErrorCode.TEXT_INVALID)
+    composed = nfc(trimmed)
+    if len(composed) > max_length:
+        raise refuse(ErrorCode.TEXT_TOO_LONG)
+    return composed
+
+
 def _remainder(digits: str, weights: tuple[int, ...]) -> int:
     """The weighted sum of `digits`, modulo 11."""
     return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True)) % 11
@@ -206,14 +237,14 @@ def _three_letters(text: str) -> str:
     return code if re.fullmatch("[A-Za-z]{3}", code := text.strip()) else ""
 
 
-def _exactly(pattern: str, text: str, code: ErrorCode) -> str:
+def _exactly(pattern: str, text: str, code: ErrorCode, message: str = "") -> str:
     """`text` if it is what `pattern` says, from end to end; refuses `code`. The pattern bounds the length."""
     if not re.fullmatch(pattern, text):
-        raise _refused(code, text)
+        raise _refused(code, text, message=message)
     return text
 
 
-def _refused(code: ErrorCode, *values: str) -> Refused:
+def _refused(code: ErrorCode, *values: str, message: str = "") -> Refused:
     """The refusal of `values`, quoted unless they hold characters that should not go into an answer or a log."""
     quoted = [value[:200] for value in values]
-    return refuse(code, rejected=[value for value in quoted if value.isprintable()])
+    return refuse(code, rejected=[value for value in quoted if value.isprintable()], message=message)

@@ -10,6 +10,7 @@ from strawberry.types.base import get_object_definition
 from strawberry.utils.str_converters import to_camel_case
 
 from datastore.base import Base
+from datastore.sealing import Keyring
 from resolvers import formats
 from resolvers.errors import ErrorCode, Refused, UserError, refuse
 
@@ -17,6 +18,8 @@ Format = Callable[[str], str]
 NOTHING: Set[str] = frozenset()
 SECRET = frozenset({"password", "new_password", "old_password"})
 """Input fields that are never stored, answered or compared."""
+SEALED_TEXTS = frozenset({"text", "ssn", "note"})
+"""Input fields, texts or null, that are stored sealed: nothing that is stored may help to guess them."""
 
 
 def given_fields(given: object) -> Iterator[tuple[str, str, Any]]:
@@ -32,17 +35,19 @@ def given_fields(given: object) -> Iterator[tuple[str, str, Any]]:
             yield field.python_name, graphql_name(field), value
 
 
-def plain(given: object) -> Any:
+def plain(given: object, keys: Keyring) -> Any:
     """An input value as JSON-like values, with exactly what was given: equal inputs are equal.
 
     Of a secret field it has only that it was given: a hash of the input is stored, and a password could be guessed
-    from it much faster than from the password's own hash.
+    from it much faster than from the password's own hash. Of a text that is stored sealed it has the fingerprint.
     """
     if isinstance(given, list):
-        return [plain(each) for each in given]
+        return [plain(each, keys) for each in given]
     if get_object_definition(given) is None:
         return given.name if isinstance(given, Enum) else given
-    return {name: name if name in SECRET else plain(value) for name, _, value in given_fields(given)}
+    found = {name: name if name in SECRET else plain(value, keys) for name, _, value in given_fields(given)}
+    texts = {name: text for name, text in found.items() if name in SEALED_TEXTS and text is not None}
+    return found | {name: keys.fingerprint(text) for name, text in texts.items()}
 
 
 def graphql_name(field: Any) -> str:

@@ -11,6 +11,7 @@ from datastore.base import rfc3339
 from resolvers.errors import ErrorCode, Refused, refuse
 
 Long = NewType("Long", int)
+Json = NewType("Json", object)
 
 LONGEST = 40
 DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
@@ -53,6 +54,10 @@ def read_time(value: Any) -> datetime:
     raise wrong("DateTime is an ISO 8601 moment with its offset, such as 2026-01-31T12:00:00Z.")
 
 
+def as_it_is(value: Any) -> Any:
+    return value
+
+
 def _scalar(name: str, description: str, read: Any, write: Any, url: str | None = None) -> ScalarDefinition:
     return strawberry.scalar(
         name=name, description=description, parse_value=read, serialize=write, specified_by_url=url
@@ -60,6 +65,7 @@ def _scalar(name: str, description: str, read: Any, write: Any, url: str | None 
 
 
 SCALARS: dict[object, ScalarDefinition] = {
+    Json: _scalar("JSON", "Any JSON value: objects, lists, texts, numbers.", as_it_is, as_it_is),
     Long: _scalar("Long", "A whole number of 64 bits; read from a number or from its digits as text.", read_long, int),
     date: _scalar("Date", "A day in the Gregorian calendar, as YYYY-MM-DD.", read_date, date.isoformat),
     datetime: _scalar(

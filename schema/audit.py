@@ -12,7 +12,7 @@ from datastore.viewer import Permission, TenantKind
 from resolvers import audit as resolve
 from resolvers.scalars import Long
 from schema.connection import PAGING, Connection
-from schema.customer import Customer
+from schema.customer.types import Customer
 from schema.permission import Callers, needs
 from schema.view import computed, describe, one, query, selected, view_of
 
@@ -53,11 +53,19 @@ class AuditLogEntry:
     client_id: str = strawberry.field(description="The client that the token was issued to.")
     client_name: str = strawberry.field(description="The client's name for itself, from ET-Client-Name.")
     correlation_id: str = strawberry.field(description="Correlation id of the request.")
+    is_erased: bool = computed(
+        lambda entry: entry.details == stored.ERASED,
+        description="Whether the person was erased since, and with it what the entry told.",
+    )
     reason: str | None = computed(
         lambda entry: entry.details.get("reason"), description="Why sensitive values were read, for a REVEAL."
     )
     fields: list[str] = computed(
         lambda entry: entry.details.get("fields", []), description="The sensitive fields that were read, for a REVEAL."
+    )
+    person: str | None = computed(
+        lambda entry: entry.details.get("person"),
+        description="The person of whom sensitive values were read, if that is no customer, such as Employee 17.",
     )
     changes: list[AuditedChange] = computed(
         lambda entry: entry.details.get("changes", []), description="What was changed, for a CHANGE."
@@ -82,8 +90,8 @@ class DataAccess:
     accessed_at: datetime = computed(lambda entry: entry.logged_at, description="When it was read.")
     organisation_id: Long = strawberry.field(description="Organisation that read it.")
     client_name: str = strawberry.field(description="The client that it was read with.")
-    reason: str = computed(lambda entry: entry.details["reason"], description="Why it was read.")
-    fields: list[str] = computed(lambda entry: entry.details["fields"], description="What was read.")
+    reason: str = computed(lambda entry: entry.details.get("reason", ""), description="Why it was read.")
+    fields: list[str] = computed(lambda entry: entry.details.get("fields", []), description="What was read.")
 
 
 def written(value: Any) -> str | None:

@@ -99,7 +99,9 @@ class Payload:
     )
 
 
-def mutation(act: Act, *, needs: Permission, description: str, callers: Callers = Callers.EVERYONE) -> Any:
+def mutation(
+    act: Act, *, needs: Permission, description: str, callers: Callers = Callers.EVERYONE, cost: int = WRITING
+) -> Any:
     """A mutation field carried out by a function `(write, input)` of `resolvers`, in one transaction.
 
     What the function returns becomes the payload's one own field; a mapping becomes several. The payload's type is
@@ -119,7 +121,7 @@ def mutation(act: Act, *, needs: Permission, description: str, callers: Callers 
         return SimpleNamespace(user_errors=outcome.user_errors, **{name: value.get(name) for name in own})
 
     resolve.__annotations__["input"] = Annotated[given_type, strawberry.argument(description="What is to be done.")]
-    directives = [permission.needs(needs, callers), FieldCost(weight=WRITING)]
+    directives = [permission.needs(needs, callers), FieldCost(weight=cost)]
     return strawberry.mutation(resolver=resolve, description=description, directives=directives)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select
 from strawberry.utils.str_converters import to_camel_case
 
 from datastore import customer as stored
+from datastore import customer_reads
 from datastore.customer import CustomerStatus
 from datastore.customer_reads import CustomerSearch, customer_order, search_statement
 from datastore.loaders import Loaders
@@ -103,7 +104,7 @@ def key_of(viewer: Viewer, by: CustomerLookup) -> tuple[str, dict[str, Any]]:
 def by_ecard(column: Any) -> Condition:
     """The condition on the customer who owns an e-card, found by this column."""
     return lambda viewer, values: stored.Customer.id.in_(
-        stored.current_owner(column, values["number"], viewer, values["now"])
+        customer_reads.current_owner(column, values["number"], viewer, values["now"])
     )
 
 

@@ -1,13 +1,9 @@
 """Creating, changing, deleting and restoring customers (rules C01 to C58)."""
 
-import asyncio
 import secrets
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
-
-from argon2 import PasswordHasher
 
 from datastore import customer as stored
 from datastore.bookkeeping import EventType
@@ -16,7 +12,7 @@ from datastore.text import email_key
 from datastore.viewer import Permission
 from datastore.writing import Write
 from resolvers import formats
-from resolvers.carry_out import TAKEN
+from resolvers.carry_out import TAKEN, prepared_by
 from resolvers.customer.addresses import VERIFIED, checked_addresses, save_addresses
 from resolvers.customer.changing import changeable, changed, not_for_users
 from resolvers.customer.inputs import (
@@ -25,15 +21,13 @@ from resolvers.customer.inputs import (
     RestoreCustomerInput,
     UpdateCustomerInput,
 )
+from resolvers.customer.passwords import given_password_hashed, possible_password
 from resolvers.errors import ErrorCode, refuse
 from resolvers.given import Format, Problems, checked, field_error
+from resolvers.oslo import today
 
 NOT_FOR_USERS = {"status", "expiration_date", "email_verified_at", "telephone_number_verified_at"}
 """What users do not change of themselves: `deactivateCustomer` is how they leave."""
-
-OSLO = ZoneInfo("Europe/Oslo")
-HASHER = PasswordHasher()
-LONGEST_PASSWORD = 200
 
 PHONE_PAIR = {"country_code", "telephone_number_no_country_code"}
 
@@ -53,6 +47,7 @@ TAKEN["uq_customer_organisation_id_email_key"] = (ErrorCode.EMAIL_TAKEN, "email"
 TAKEN["uq_customer_organisation_id_customer_ref"] = (ErrorCode.CUSTOMER_REF_TAKEN, "customer_ref")
 
 
+@prepared_by(given_password_hashed)
 async def create_customer(write: Write, given: CreateCustomerInput) -> stored.Customer:
     """A new customer with its addresses (C01 to C17, C20 to C22); posts CREATE.
 
@@ -74,20 +69,9 @@ async def create_customer(write: Write, given: CreateCustomerInput) -> stored.Cu
     problems.raise_any()
 
     number = await free_customer_number(write, given.organisation_id)
-    values.setdefault("customer_ref", str(number))
-    customer = stored.Customer(
-        **values,
-        uuid=formats.new_uuid32(),
-        customer_number=number,
-        created_at=write.now,
-        changed_at=write.now,
-        changed_by=values["created_by"],
-        changed_by_channel=values["created_by_channel"],
-    )
-    set_email(customer, customer.email)
+    customer = new_customer(write, number, values)
     await be_unique(write, given, customer)
-    if given.password is not None:
-        customer.password_hash = await asyncio.to_thread(HASHER.hash, given.password)
+    customer.password_hash = write.prepared
     write.session.add(customer)
     await write.session.flush()
     await save_addresses(write, customer, [(None, values) for _, values in addresses])  # an id is ignored (C31)
@@ -101,6 +85,7 @@ async def update_customer(write: Write, given: UpdateCustomerInput) -> stored.Cu
     A field that is absent stays, null clears it (A04). Raises `Refused`: FORBIDDEN where `status` deletes or takes back
     and the caller may not delete, or where a user gives one of `NOT_FOR_USERS`; what `changeable` and the formats
     refuse, EMAIL_TAKEN, CUSTOMER_DELETED where a deleted one is not taken back by `status`, DATE_INVALID, REQUIRED,
+    also for the day of erasure of a deleted or temporary profile that is cleared,
     POSTAL_ADDRESS_NOT_FOUND, TOO_MANY_POSTAL_ADDRESSES.
     """
     not_for_users(write, given, NOT_FOR_USERS)
@@ -118,6 +103,9 @@ async def update_customer(write: Write, given: UpdateCustomerInput) -> stored.Cu
     possible_dates(problems, values, write.now, customer)
     whole_telephone_number(problems, values, customer)
     if status is CustomerStatus.DELETED and values.get("expiration_date", customer.expiration_date) is None:
+        problems.add(ErrorCode.REQUIRED, "expirationDate")
+    elif customer.profile_type is ProfileType.TEMPORARY and values.get("expiration_date", write.now) is None:
+        # Or it would be kept for ever (C101).
         problems.add(ErrorCode.REQUIRED, "expirationDate")
     addresses = checked_addresses(problems, given.postal_addresses)
     problems.raise_any()
@@ -180,9 +168,11 @@ def mark_deleted(customer: stored.Customer) -> None:
 
 
 def take_back(customer: stored.Customer) -> None:
-    """Rules C55 and C57."""
+    """Rules C55 and C57. A temporary profile keeps its day of erasure: without one it would be kept for ever (C101)."""
     customer.status = customer.status_before_deletion or CustomerStatus.ACTIVE
-    customer.status_before_deletion = customer.expiration_date = None
+    customer.status_before_deletion = None
+    if customer.profile_type is not ProfileType.TEMPORARY:
+        customer.expiration_date = None
     set_email(customer, customer.email_old)
     customer.email_old = None
 
@@ -207,6 +197,21 @@ async def be_unique(write: Write, given: object, customer: stored.Customer) -> N
     problems.raise_any()
 
 
+def new_customer(write: Write, number: int, values: Mapping[str, Any]) -> stored.Customer:
+    """A customer with this number and these values, and with what every new one gets (C04, C08, C11)."""
+    customer = stored.Customer(
+        uuid=formats.new_uuid32(),
+        customer_number=number,
+        created_at=write.now,
+        changed_at=write.now,
+        changed_by=values["created_by"],
+        changed_by_channel=values["created_by_channel"],
+        **{"customer_ref": str(number), **values},
+    )
+    set_email(customer, customer.email)
+    return customer
+
+
 async def free_customer_number(write: Write, organisation_id: int) -> int:
     """A number of ten digits that no customer has, nor as its reference one of the organisation. It is drawn, not
     counted: numbers give away neither how many customers there are nor the number of the next one."""
@@ -216,20 +221,6 @@ async def free_customer_number(write: Write, organisation_id: int) -> int:
         is_reference = (row.organisation_id == organisation_id) & (row.customer_ref == str(number))
         if not await write.exists(row, (row.customer_number == number) | is_reference):
             return number
-
-
-def possible_password(password: str) -> None:
-    """Raises `Refused` without the password (C17): REQUIRED for an empty one, TEXT_TOO_LONG, TEXT_INVALID."""
-    if not password:
-        raise refuse(ErrorCode.REQUIRED)
-    if len(password) > LONGEST_PASSWORD:
-        raise refuse(ErrorCode.TEXT_TOO_LONG)
-    if formats.UNSTORABLE.search(password):
-        raise refuse(ErrorCode.TEXT_INVALID)
-
-
-def today(now: datetime) -> date:
-    return now.astimezone(OSLO).date()
 
 
 def possible_dates(

@@ -499,7 +499,8 @@ async def test_the_log_costs_a_mutation_three_statements(database: Database) -> 
     ):
         with statements(database) as seen:
             await done(database, text, given)
-        assert len([each for each in seen if "audit_" in each]) == 3, seen
+        of_the_log = [each for each in seen if "audit_" in each and "max(audit_log.customer_id)" not in each]
+        assert len(of_the_log) == 3, seen
 
 
 # Reading the log

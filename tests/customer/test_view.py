@@ -16,7 +16,7 @@ from datastore.loaders import Condition
 from datastore.reading import snapshot, visible
 from datastore.viewer import Permission, Viewer
 from resolvers.context import Context
-from schema.customer import Customer, PostalAddress
+from schema.customer.types import Customer, PostalAddress
 from schema.view import DECLARED, UnknownAttribute, computed, many, one, selected, view_of
 from tests.execute import INTERNAL, VIEWER, execute
 from tests.factories.customer import (

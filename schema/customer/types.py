@@ -1,20 +1,25 @@
 """Customers and what hangs on them, as shown."""
 
 from datetime import date, datetime
-from typing import Annotated, cast
+from typing import TYPE_CHECKING, Annotated, cast
 
 import strawberry
 
 from datastore import customer as stored
 from datastore import customer_reads
+from datastore.employee import personnel
+from datastore.employee import reads as personnel_reads
+from datastore.employee.codes import PostalPlace as StoredPlace
 from datastore.viewer import Permission
-from resolvers.customer import addresses, reads, writes
+from resolvers.customer import reads
 from resolvers.scalars import Long
-from schema.connection import PAGING, Connection
-from schema.mutation import Payload, mutation, payload
+from schema.employee.codes import PostalPlace
 from schema.node import Node, node_by
-from schema.permission import Callers, needs
-from schema.view import Info, computed, describe, many, one, query, selected, sensitive, shown, view_of
+from schema.permission import needs
+from schema.view import Info, computed, describe, many, one, selected, sensitive, shown, view_of
+
+if TYPE_CHECKING:
+    from schema.employee.personnel import Employee, FamilyMember
 
 CREATED_AT = "When it was created."
 CHANGED_AT = "When it was last changed."
@@ -40,6 +45,13 @@ class PostalAddress:
     address_line2: str | None = strawberry.field(description="Address line 2, often c/o.")
     post_code: str = strawberry.field(description="Post code; 4 digits in Norway.")
     town: str | None = strawberry.field(description="Post town; null in some old addresses.")
+    postal_place: PostalPlace | None = selected(
+        personnel_reads.place_of_address,
+        row=StoredPlace,
+        is_list=False,
+        needs=Permission.CONTACT_READ,
+        description="The postal place of the post code, if it is known.",
+    )
     country_code: str = strawberry.field(description="Country, ISO 3166-1 alpha-3.")
     verified_at: datetime | None = strawberry.field(description="When the address was verified.")
     created_at: datetime = strawberry.field(description=CREATED_AT)
@@ -64,10 +76,21 @@ class Ecard:
     start_of_ownership: datetime = strawberry.field(description="When the card became the customer's.")
     end_of_ownership: datetime | None = strawberry.field(description="When the customer gave the card up.")
     expiration_date: date | None = strawberry.field(description="When the card expires.")
+    version: int = strawberry.field(description="Grows with every change; for expectedVersion.")
     created_at: datetime = strawberry.field(description=CREATED_AT)
     changed_at: datetime = strawberry.field(description=CHANGED_AT)
     customer_id: Long = strawberry.field(description=OWNER_ID, deprecation_reason="Use customer.")
     customer: "Customer | None" = one(stored.Customer.id, via="customer_id", description=OWNER)
+
+
+@view_of(stored.CustomerConsentAnswer, needs=Permission.CUSTOMER_READ)
+class CustomerConsentAnswer:
+    """One answer that a customer gave to a consent."""
+
+    consent_choice: bool = strawberry.field(description="Indicates whether the customer said yes.")
+    answered_at: datetime = strawberry.field(description="When the customer answered.")
+    answered_by: str = strawberry.field(description="Who stored the answer: web, app or an employee.")
+    answered_by_channel: str = strawberry.field(description="Channel or system of the answer.")
 
 
 @view_of(stored.CustomerConsent, needs=Permission.CUSTOMER_READ)
@@ -76,6 +99,10 @@ class CustomerConsent:
 
     consent_code: str = strawberry.field(description="Code of the consent.")
     consent_choice: bool = strawberry.field(description="Indicates whether the customer said yes.")
+    history: list[CustomerConsentAnswer] = many(
+        stored.CustomerConsentAnswer.consent_id,
+        description="All answers to this consent, the last one at the end; none of the older consent system.",
+    )
     created_at: datetime = strawberry.field(description=CREATED_AT)
     changed_at: datetime = strawberry.field(description=CHANGED_AT)
     customer_id: Long = strawberry.field(description=OWNER_ID)
@@ -87,6 +114,7 @@ class Preference:
     """A preference that an organisation lets its customers choose."""
 
     id: strawberry.ID = strawberry.field(description="Id of the preference.")
+    version: int = strawberry.field(description="Grows with every change; for expectedVersion.")
     preference_code: str = strawberry.field(description="Code of the preference.")
     preference_type: str = strawberry.field(description="Type of the preference.")
     preference_description: str | None = strawberry.field(description="What the preference is about.")
@@ -100,6 +128,7 @@ class CustomerPreference:
     """A preference that a customer has chosen."""
 
     preference_id: strawberry.ID = strawberry.field(description="Id of the preference.")
+    version: int = strawberry.field(description="Grows with every change; for expectedVersion.")
     preference_value: str | None = strawberry.field(description="Value, such as a membership number.")
     preference: Preference | None = one(
         stored.Preference.id, via="preference_id", description="The preference that was chosen."
@@ -115,6 +144,7 @@ class CustomerAccount:
     """An account of a customer for account based ticketing."""
 
     id: strawberry.ID = strawberry.field(description="Id of the account.")
+    version: int = strawberry.field(description="Grows with every change; for expectedVersion.")
     customer_account_id: str = strawberry.field(description="Id of the account in the ticketing system.")
     alias: str | None = strawberry.field(description="The customer's own name for the account.")
     is_default: bool = strawberry.field(description="Indicates whether it is the customer's default account.")
@@ -138,6 +168,7 @@ class Note:
     """What an employee wrote about a customer."""
 
     id: strawberry.ID = strawberry.field(description="Id of the note.")
+    version: int = strawberry.field(description="Grows with every change; for expectedVersion.")
     text: str | None = sensitive(stored.Note.text, reveal=Permission.NOTE_REVEAL, description="The note itself.")
     created_at: datetime = strawberry.field(description=CREATED_AT)
     created_by: str = strawberry.field(description="Who created it.")
@@ -299,6 +330,25 @@ class Customer(Node):
         needs=Permission.CONTACT_READ,
         description="Date of death.",
     )
+    employee: Annotated["Employee", strawberry.lazy("schema.employee.personnel")] | None = selected(
+        personnel_reads.person_of(personnel.Employee),
+        row=personnel.Employee,
+        is_list=False,
+        needs=Permission.EMPLOYEE_READ,
+        description="The customer as an employee, the newest employment of several, if the caller may see it.",
+    )
+    family_member: Annotated["FamilyMember", strawberry.lazy("schema.employee.personnel")] | None = selected(
+        personnel_reads.person_of(personnel.FamilyMember),
+        row=personnel.FamilyMember,
+        is_list=False,
+        needs=Permission.EMPLOYEE_READ,
+        description="The customer as a member of an employee's family, if the caller may see it.",
+    )
+    customer: "Customer | None" = one(
+        stored.Customer.id,
+        via="id",
+        description="The profile that stands for this one: itself, or the one it was merged into.",
+    )
     related_customers: list["Customer"] = selected(
         customer_reads.related_customers,
         row=stored.Customer,
@@ -356,113 +406,3 @@ describe(
     INVOICE="Address for invoices.",
     SHADOW="Address from a register, shown to employees only.",
 )
-
-
-@strawberry.type
-class CustomerQueries:
-    customer: Customer | None = query(
-        reads.customer,
-        needs=Permission.CUSTOMER_READ,
-        description=(
-            "The customer with this key, or null. A merged profile answers the one it was merged into, except by user "
-            "name; a deleted customer found by uuid answers without personal data."
-        ),
-        arguments={
-            "by": "The key.",
-            "include_deleted": "Whether a deleted customer is answered, with all that is stored.",
-        },
-    )
-    customers_by_key: list[Customer] = query(
-        reads.customers_by_key,
-        needs=Permission.CUSTOMER_READ,
-        callers=Callers.CLIENTS,
-        description="The customers of the caller's organisation with these keys; unknown ones are left out.",
-        arguments={
-            "customer_numbers": "Customer numbers, at most 1000. Where there are any, references are ignored.",
-            "customer_references": "Customer references, at most 1000.",
-        },
-    )
-    customers: Connection[Customer] = query(
-        reads.customers,
-        needs=Permission.CUSTOMER_SEARCH,
-        callers=Callers.CLIENTS,
-        description="The customers of one organisation that fit the filter; merged profiles are left out.",
-        arguments={"filter": "What must hold.", "order_by": "How to sort; by customer number if absent.", **PAGING},
-    )
-
-
-@payload("What createCustomer answers.")
-class CreateCustomerPayload(Payload):
-    customer: Customer | None = strawberry.field(description="The customer as created.")
-
-
-@payload("What updateCustomer answers.")
-class UpdateCustomerPayload(Payload):
-    customer: Customer | None = strawberry.field(description="The customer as it is now.")
-
-
-@payload("What deactivateCustomer answers.")
-class DeactivateCustomerPayload(Payload):
-    customer: Customer | None = strawberry.field(description="The customer as it is now.")
-
-
-@payload("What restoreCustomer answers.")
-class RestoreCustomerPayload(Payload):
-    customer: Customer | None = strawberry.field(description="The customer as it is now.")
-
-
-@payload("What createPostalAddress answers.")
-class CreatePostalAddressPayload(Payload):
-    postal_address: PostalAddress | None = strawberry.field(description="The address as created.")
-
-
-@payload("What updatePostalAddress answers.")
-class UpdatePostalAddressPayload(Payload):
-    postal_address: PostalAddress | None = strawberry.field(description="The address as it is now.")
-
-
-@payload("What deletePostalAddress answers.")
-class DeletePostalAddressPayload(Payload):
-    customer: Customer | None = strawberry.field(description="The customer it belonged to.")
-    deleted_postal_address_id: strawberry.ID | None = strawberry.field(description="Id of the address that is gone.")
-
-
-@strawberry.type
-class CustomerMutations:
-    create_customer: CreateCustomerPayload = mutation(
-        writes.create_customer,
-        needs=Permission.CUSTOMER_CREATE,
-        callers=Callers.CLIENTS,
-        description="Creates a customer, with addresses if given; posts CREATE.",
-    )
-    update_customer: UpdateCustomerPayload = mutation(
-        writes.update_customer,
-        needs=Permission.CUSTOMER_UPDATE,
-        description="Changes a customer and the addresses named; posts UPDATE.",
-    )
-    deactivate_customer: DeactivateCustomerPayload = mutation(
-        writes.deactivate_customer,
-        needs=Permission.CUSTOMER_DELETE,
-        description="Marks a customer as deleted until its erasure; frees the email; posts UPDATE.",
-    )
-    restore_customer: RestoreCustomerPayload = mutation(
-        writes.restore_customer,
-        needs=Permission.CUSTOMER_DELETE,
-        callers=Callers.CLIENTS,
-        description="Takes a deleted customer back, with its status and email; posts UPDATE.",
-    )
-    create_postal_address: CreatePostalAddressPayload = mutation(
-        addresses.create_postal_address,
-        needs=Permission.CUSTOMER_UPDATE,
-        description="Adds an address to a customer; posts UPDATE.",
-    )
-    update_postal_address: UpdatePostalAddressPayload = mutation(
-        addresses.update_postal_address,
-        needs=Permission.CUSTOMER_UPDATE,
-        description="Changes an address of a customer; posts UPDATE.",
-    )
-    delete_postal_address: DeletePostalAddressPayload = mutation(
-        addresses.delete_postal_address,
-        needs=Permission.CUSTOMER_UPDATE,
-        description="Deletes an address of a customer; posts UPDATE.",
-    )
