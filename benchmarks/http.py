@@ -41,6 +41,7 @@ from benchmarks.servers import (
     sqlite_database,
     token,
 )
+from datastore.demo.personnel_codes import FIRST_COMPANY
 
 WARM_UP_SECONDS = 0.5
 STALLED_SECONDS = 60.0
@@ -78,11 +79,14 @@ class Benchmark:
 
 OPERATION_NAME = re.compile(r"^query \w+", re.MULTILINE)
 ONE_CUSTOMER: dict[str, object] = {"customerNumber": 1_000_000_001}
+OF_COMPANY: dict[str, object] = {"companyId": FIRST_COMPANY, "first": 200}
 BENCHMARKS = [
     Benchmark("one customer, 6 relations", "customer-with-six-relations", ONE_CUSTOMER),
     Benchmark("50 customers, 2 relations", "customers-with-addresses-and-ecards", {"first": 50}),
     Benchmark("500 customers, 1 relation", "customers-with-addresses", {"first": 500}),
     Benchmark("one customer, all relations", "customer", ONE_CUSTOMER),
+    Benchmark("a company, 200 employees, families, rights", "company-walk", OF_COMPANY),
+    Benchmark("200 employees, families, rights", "employees-with-rights", OF_COMPANY),
 ]
 FURTHER = [
     *(Benchmark(f"{size}", "customers-with-addresses", {"first": size}, GROWTH) for size in GROWTH_SIZES),

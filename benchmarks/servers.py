@@ -21,6 +21,7 @@ from joserfc import jwt
 from joserfc.jwk import OKPKey
 from sqlalchemy.engine import make_url
 
+from datastore.demo.personnel_codes import COMPANIES
 from datastore.sealing import new_key
 from datastore.viewer import GRANTABLE, TenantKind
 from gateway.identity.issuer import Claims
@@ -28,7 +29,9 @@ from gateway.identity.issuer import Claims
 ROOT = Path(__file__).parent.parent
 KUNDEPORT = [sys.executable, "-m", "gateway.cli"]
 FLOOR = "floor"
-ISSUER = "https://benchmarks.invalid"
+LARGEST_SHARE = COMPANIES[0].share / 100
+"""How much of all demo employees the first company has."""
+ISSUER, INTERNAL_ISSUER = "https://benchmarks.invalid", "https://internal.benchmarks.invalid"
 AUDIENCE = "kundeport"
 ALGORITHM = "Ed25519"
 CLAIMS = Claims()
@@ -96,29 +99,34 @@ def postgresql(url: str, statement: str) -> object:
 
 
 def settings(database_url: str) -> dict[str, str]:
-    """The gateway's settings: one trusted issuer, a key of this run, and points that nobody can use up."""
-    issuer = {
-        "issuer": ISSUER,
-        "audience": AUDIENCE,
-        "tenant": TenantKind.PARTNER.value,
-        "algorithms": [ALGORITHM],
-        "jwks": {"keys": [SIGNING_KEY.as_dict(private=False)]},
-    }
+    """The gateway's settings: a trusted issuer of partners and an internal one, a key of this run, and points that
+    nobody can use up."""
+    issuers = [
+        {
+            "issuer": issuer,
+            "audience": AUDIENCE,
+            "tenant": tenant.value,
+            "algorithms": [ALGORITHM],
+            "jwks": {"keys": [SIGNING_KEY.as_dict(private=False)]},
+        }
+        for issuer, tenant in ((ISSUER, TenantKind.PARTNER), (INTERNAL_ISSUER, TenantKind.INTERNAL))
+    ]
     return {
         "KUNDEPORT_DATABASE_URL": database_url,
         "KUNDEPORT_LOG_LEVEL": "WARNING",
         "KUNDEPORT_ENCRYPTION_KEYS": ENCRYPTION_KEYS,
-        "KUNDEPORT_ISSUERS": json.dumps([issuer]),
+        "KUNDEPORT_ISSUERS": json.dumps(issuers),
         "KUNDEPORT_RATE_POINTS": str(10**9),
         "KUNDEPORT_RATE_POINTS_PER_SECOND": str(10**15),
     }
 
 
-def token() -> str:
-    """A token of a partner, organisation 1, with every permission, for longer than a run takes."""
+def token(issuer: str = ISSUER) -> str:
+    """A token of a partner, or of an internal client, of organisation 1, with every permission, for longer than a run
+    takes."""
     now = int(time.time())
     claims = {
-        "iss": ISSUER,
+        "iss": issuer,
         "aud": AUDIENCE,
         "sub": "benchmarks",
         "iat": now,
@@ -130,9 +138,12 @@ def token() -> str:
     return jwt.encode(header, claims, SIGNING_KEY, algorithms=[ALGORITHM])
 
 
-def fill(database_url: str, customers: int) -> None:
-    """Write demo customers into an empty database; `kundeport demo` shows its progress on standard error."""
+def fill(database_url: str, customers: int, employees: int | None = None) -> None:
+    """Write demo customers, and so many employees, into an empty database; `kundeport demo` shows its progress on
+    standard error."""
     command = [*KUNDEPORT, "demo", "--customers", str(customers)]
+    if employees is not None:
+        command += ["--employees", str(employees)]
     environment = os.environ | settings(database_url)
     # Detached, here and below: Ctrl-C reaches the benchmark alone, which then stops what it started.
     subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=True, start_new_session=True)

@@ -7,12 +7,14 @@ from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import Boolean, ColumnElement, Select, func, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from datastore.base import Base
 from datastore.database import Database
-from datastore.reading import among, key_of, records, visible
+from datastore.keyset import Order, Page, Window
+from datastore.nested import pages
+from datastore.reading import among, columns, key_of, record_class, records, visible
 from datastore.viewer import Viewer
 
 V = TypeVar("V")
@@ -73,14 +75,52 @@ class Loaders:
 
         return self.batched(("selected", selection), batch, list)
 
-    def count(self, column: Column) -> DataLoader[Any, int]:
-        """Key -> how many visible rows have that value in `column`."""
+    def years(self, column: Column, years: tuple[int, ...]) -> DataLoader[Any, list[Any]]:
+        """Key -> a row for each of the years, in their order, of those whose `column` has that value. Where there is
+        none the record says so: version 0, and false."""
+        row: Any = column.class_
+
+        async def batch(keys: list[Any]) -> dict[Any, list[Any]]:
+            start = select(row.__table__) if owned_through(column) else visible(row, self.viewer)
+            found = records(row, await self.database.fetch(start.where(among(column, keys), row.year.in_(years))))
+            by_place = {(getattr(record, column.key), record.year): record for record in found}
+            wanted = ((key, year) for key in keys for year in years)
+            lists: dict[Any, list[Any]] = {}
+            for key, year in wanted:
+                lists.setdefault(key, []).append(by_place.get((key, year)) or nothing(row, column, key, year))
+            return lists
+
+        return self.batched(("years", column, years), batch, list)
+
+    def pages(
+        self, column: Column, order: Order, window: Window, where: ColumnElement[bool] | None = None
+    ) -> DataLoader[Any, Page[Any]]:
+        """Key -> a page of the visible rows whose `column` has that value and that meet `where`. Raises
+        `InvalidCursor`."""
+        row: Any = column.class_
+        condition = None if where is None else meaning(where)
+
+        async def batch(keys: list[Any]) -> dict[Any, Page[Any]]:
+            statement = visible(row, self.viewer)
+            statement = statement if where is None else statement.where(where)
+            query = ["below", str(column), None if where is None else str(where)]
+            return await pages(self.database, column, statement, keys, order, window, query, self.count(column, where))
+
+        def missing() -> Page[Any]:
+            raise LookupError("every key has a page")
+
+        return self.batched(("pages", column, order.names, order.descending, window, condition), batch, missing)
+
+    def count(self, column: Column, where: ColumnElement[bool] | None = None) -> DataLoader[Any, int]:
+        """Key -> how many visible rows have that value in `column`, and meet `where`."""
+        conditions = [] if where is None else [where]
 
         async def batch(keys: list[Any]) -> dict[Any, int]:
-            statement = select(column, func.count()).where(column.class_.visible_to(self.viewer), among(column, keys))
+            seen = (column.class_.visible_to(self.viewer), among(column, keys), *conditions)
+            statement = select(column, func.count()).where(*seen)
             return dict(pairs(await self.database.fetch(statement.group_by(column))))
 
-        return self.batched(("count", column), batch, lambda: 0)
+        return self.batched(("count", column, None if where is None else meaning(where)), batch, lambda: 0)
 
     def batched(self, name: Hashable, batch: Batch[V], missing: Callable[[], V]) -> DataLoader[Any, V]:
         """The loader called `name`: `batch` turns keys into a mapping, `missing` makes the value of the others."""
@@ -98,6 +138,13 @@ def meaning(condition: ColumnElement[bool]) -> Hashable:
     """A key that two conditions have in common only if they say the same, values included. Never compiles them."""
     key = condition._generate_cache_key()
     return condition if key is None else (key.key, tuple(repr(bound.effective_value) for bound in key.bindparams))
+
+
+def nothing(row: type[Base], column: Column, key: Any, year: int) -> Any:
+    """The record of a year for which nothing is registered (rule E18)."""
+    given = {column.key: key, "year": year, "version": 0}
+    empty = ((each.name, False if isinstance(each.type, Boolean) else None) for each in columns(row))
+    return record_class(row)(given.get(name, otherwise) for name, otherwise in empty)
 
 
 def owned_through(column: Column) -> bool:

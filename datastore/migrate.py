@@ -12,7 +12,11 @@ from sqlalchemy import Connection, func, select
 
 import datastore.audit
 import datastore.bookkeeping
-import datastore.customer  # noqa: F401
+import datastore.customer
+import datastore.customer_merge
+import datastore.employee.codes
+import datastore.employee.personnel
+import datastore.employee.rights  # noqa: F401
 from datastore.base import Base
 from datastore.database import WRITES, Database
 from datastore.sealing import Keyring

@@ -12,14 +12,16 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, PlainTextResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from datastore import migrate
 from datastore.database import Database
 from datastore.viewer import Viewer
-from gateway import log
+from gateway import log, uploads
+from gateway.background import working
 from gateway.correlation import CorrelationMiddleware, access_reason, client_name, correlation_id
 from gateway.execution.run import Executor
+from gateway.expiry import expiring
 from gateway.http import GraphQLEndpoint
 from gateway.identity.demo import demo_issuers, demo_key, demo_routes
 from gateway.identity.identity import Identity
@@ -32,6 +34,8 @@ from gateway.transport import SecurityHeaders, allowing_origins
 from gateway.trusted import read_trusted
 from resolvers import formats
 from resolvers.context import Context
+from resolvers.employee.batches import ImportJob
+from resolvers.employee.reports import ReportJob
 from schema.cost import price_list
 from schema.root import schema
 
@@ -48,11 +52,25 @@ EXPLORER_HEADERS = {
 }
 FOREVER = {"Cache-Control": "public, max-age=31536000, immutable"}
 ASK_EVERY_TIME = {"Cache-Control": "no-cache"}
+GRAPHQL = "/graphql"
 NOT_BUILT = "GraphiQL has not been built. Run: make explorer\nThe API is at /graphql.\n"
 
 
 class NotMigrated(Exception):
     """The database is at another revision than this version of the gateway needs."""
+
+
+class Shortcut:
+    """ASGI middleware that hands HTTP requests for `/graphql` to their endpoint, which answers every exception itself,
+    without asking the routes and what is around them."""
+
+    def __init__(self, endpoint: ASGIApp, app: ASGIApp) -> None:
+        self.endpoint, self.app = endpoint, app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one ASGI connection."""
+        is_graphql = scope["type"] == "http" and scope["path"] == GRAPHQL and not scope.get("root_path")
+        await (self.endpoint if is_graphql else self.app)(scope, receive, send)
 
 
 class ExplorerFiles(StaticFiles):
@@ -111,8 +129,12 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
             known.append(Identity(tokens, database))
             formats.language("NOB")  # reads its table now, not in the first request that needs it
             try:
-                with draining_on_stop(settings.drain_seconds):
-                    yield
+                async with (
+                    expiring(database, settings.expire_seconds),
+                    working(database, [ImportJob(), ReportJob()], settings.background_seconds),
+                ):
+                    with draining_on_stop(settings.drain_seconds):
+                        yield
             finally:
                 await tokens.close()
         finally:
@@ -137,15 +159,20 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
         if settings.trusted_documents
         else None,
     )
+    graphql = allowing_origins(endpoint, settings.cors_origins)
+    employees = uploads.EmployeeUploads(
+        endpoint, make_context, most_bytes=settings.max_upload_bytes, client_timeout=settings.client_timeout
+    )
     routes = [
         Route("/", explorer_page),
         Mount("/static", ExplorerFiles(directory=STATIC, check_dir=False)),
-        Route("/graphql", allowing_origins(endpoint, settings.cors_origins)),
+        Route(GRAPHQL, graphql),
+        Route(uploads.PATH, allowing_origins(employees, settings.cors_origins)),
         *health_routes(database_answers),
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     # Starlette's `middleware=` would be inside of its own answer to an unhandled exception.
-    app.middleware_stack = SecurityHeaders(app.build_middleware_stack())
+    app.middleware_stack = SecurityHeaders(Shortcut(graphql, app.build_middleware_stack()))
     return CorrelationMiddleware(app)
 
 

@@ -165,7 +165,7 @@ class GraphQLEndpoint:
             else:
                 check_content(request.headers)
             viewer = await self.identify(request.headers.getlist("authorization"))
-            bill = Bill(self.rate, self._caller(request, viewer))
+            bill = Bill(self.rate, self.caller(request, viewer))
             parameters = await self._read(request, bill)
             return await self._answer(request, viewer, bill, parameters, media_type)
         except RequestRefused as refused:
@@ -177,7 +177,8 @@ class GraphQLEndpoint:
             entry = unexpected_entry(error)
         return respond_error([entry], entry["extensions"]["status"], media_type or JSON)
 
-    def _caller(self, request: Request, viewer: Viewer) -> Caller:
+    def caller(self, request: Request, viewer: Viewer) -> Caller:
+        """Who pays for a request. Raises RequestRefused (403) for one that does not name itself where it has to."""
         client = identified(request.headers)
         if self.client_name_required and client is None:
             message = ErrorCode.CLIENT_NAME_REQUIRED.value.long_english

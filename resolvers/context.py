@@ -28,7 +28,7 @@ class Context:
     reason: str = ""
     masked: set[str] = field(default_factory=set)
     load: Loaders = field(init=False)
-    _revealed: dict[int, Reveal] = field(default_factory=dict)
+    _revealed: dict[int | str, Reveal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.forget()
@@ -43,11 +43,11 @@ class Context:
         permission: Permission,
         column: InstrumentedAttribute[Any],
         sealed: str | None,
-        customer_id: int,
+        subject: int | str,
     ) -> str | None:
-        """The value sealed in a column of a row about a customer; None, and its field is `masked`, for a caller
-        without the permission or without a reason. `finish` must be called before the value is answered. Raises
-        CannotOpen."""
+        """The value sealed in a column of a row about somebody: the key of a customer, or a text such as `Employee 17`.
+        None, and its field is `masked`, for a caller without the permission or without a reason. `finish` must be
+        called before the value is answered. Raises CannotOpen."""
         coordinate = f"{info.parent_type.name}.{info.field_name}"
         if not self.reason or not self.viewer.holds(permission):
             self.masked.add(coordinate)
@@ -55,10 +55,10 @@ class Context:
         if sealed is None:
             return None
         text = self.database.keys.open(sealed, column)
-        revealed = self._revealed.get(customer_id)
+        revealed = self._revealed.get(subject)
         if revealed is None:
             name = info.operation.name
-            revealed = self._revealed[customer_id] = Reveal(name.value[:LONGEST_NAME] if name else "")
+            revealed = self._revealed[subject] = Reveal(name.value[:LONGEST_NAME] if name else "")
         revealed.coordinates.add(coordinate)
         return text
 

@@ -60,9 +60,9 @@ def view_of(row: type[Base], *, needs: Permission, callers: Callers = Callers.EV
         cls.is_type_of = staticmethod(lambda value, _: is_row(value, row))  # type: ignore[attr-defined]
         view = strawberry.type(cls, description=inspect.getdoc(cls), directives=[permission.needs(needs, callers)])
         for field in get_object_definition(view, strict=True).fields:
-            read = field.python_name if field.base_resolver is None else start(field.metadata.get(DECLARED))
-            if read is not None and read not in stored:
-                raise UnknownAttribute(f"{cls.__name__}.{field.python_name}: {row.__name__} has no attribute {read}")
+            read = (field.python_name,) if field.base_resolver is None else starts(field.metadata.get(DECLARED))
+            for lacking in set(read) - stored:
+                raise UnknownAttribute(f"{cls.__name__}.{field.python_name}: {row.__name__} has no attribute {lacking}")
         return view
 
     return decorate
@@ -93,9 +93,10 @@ class Many:
         return [] if key is None else info.context.load.many(self.column, self.where).load(key)
 
 
-def start(declared: object) -> str | None:
-    """The attribute of the parent's row that a relation starts from; None for anything but a relation."""
-    return declared.via if isinstance(declared, One | Many | Selected) else None
+def starts(declared: object) -> tuple[str, ...]:
+    """The attributes of the parent's row that a relation starts from; none for anything but a relation."""
+    ways = getattr(declared, "ways", (declared,))
+    return tuple(way.via for way in ways if hasattr(way, "via"))
 
 
 def shown(description: str, *, needs: Permission | None = None, deprecated: str | None = None) -> Any:
@@ -107,7 +108,7 @@ def one(
     column: Column, *, via: str, description: str, deprecated: str | None = None, needs: Permission | None = None
 ) -> Any:
     """A field that leads to one row, or null: `customer: "Customer | None" = one(stored.Customer.id, via=...)`."""
-    return _declared(One(column, via), description, deprecated, *_needs(needs))
+    return declared_by(One(column, via), description, deprecated, *_needs(needs))
 
 
 def many(
@@ -124,7 +125,7 @@ def many(
 
     `size` is how many there are with most parents, for the cost.
     """
-    return _declared(Many(column, via, where), description, deprecated, ListSize(assumed_size=size), *_needs(needs))
+    return declared_by(Many(column, via, where), description, deprecated, ListSize(assumed_size=size), *_needs(needs))
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,20 +159,33 @@ class Selected:
 
 @dataclass(frozen=True, slots=True)
 class Sensitive:
-    """A sealed value of the row, opened for whoever may see it and says why."""
+    """A sealed value of the row, opened for whoever may see it and says why. It is about the customer of `person`, or
+    about the row itself if that is its key."""
 
     sealed: Column
     reveal: Permission
+    person: str
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The attributes of the row that it reads."""
+        return (self.sealed.key, self.person)
 
     def __call__(self, root: strawberry.Parent[Any], info: Info) -> Any:
-        sealed = getattr(root, self.sealed.key)
-        return info.context.reveal(info._raw_info, self.reveal, self.sealed, sealed, root.customer_id)
+        return self.open(info.context, info._raw_info, root)
+
+    def open(self, context: Context, info: Any, row: Any) -> str | None:
+        """The value of a record, or None. `info` tells the field and the operation."""
+        key = getattr(row, self.person)
+        subject = key if self.person == "customer_id" else f"{type(row).__name__} {key}"
+        return context.reveal(info, self.reveal, self.sealed, getattr(row, self.sealed.key), subject)
 
 
 def sensitive(sealed: Column, *, reveal: Permission, description: str) -> Any:
-    """A nullable field with the value of a sealed column of a row that belongs to a customer: null unless the caller
-    has the permission `reveal` and gives a reason."""
-    return _declared(Sensitive(sealed, reveal), description, None, SensitiveDirective(reveal=reveal.value))
+    """A nullable field with the value of a sealed column: null unless the caller has the permission `reveal` and gives
+    a reason."""
+    person = "customer_id" if hasattr(sealed.class_, "customer_id") else "id"
+    return declared_by(Sensitive(sealed, reveal, person), description, None, SensitiveDirective(reveal=reveal.value))
 
 
 def computed(
@@ -187,7 +201,7 @@ def computed(
 
     `reads` names the attributes that it reads, so that others need not be fetched.
     """
-    return _declared(Computed(of, reads), description, deprecated, *_costs(cost), *_needs(needs))
+    return declared_by(Computed(of, reads), description, deprecated, *_costs(cost), *_needs(needs))
 
 
 def selected(
@@ -198,15 +212,15 @@ def selected(
     via: str = "id",
     is_list: bool = True,
     shows: str | None = None,
+    needs: Permission | None = None,
 ) -> Any:
     """A field that a statement of its own answers: `related: list["Customer"] = selected(related, row=...)`."""
-    return _declared(
-        Selected(row, selection, via, is_list, shows), description, None, *_costs(None if shows is None else 1)
-    )
+    cost = _costs(None if shows is None else 1)
+    return declared_by(Selected(row, selection, via, is_list, shows), description, None, *cost, *_needs(needs))
 
 
-def _declared(
-    declared: One | Many | Computed | Selected | Sensitive,
+def declared_by(
+    declared: Callable[[Any, Info], Any],
     description: str,
     deprecated: str | None,
     *directives: object,

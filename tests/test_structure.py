@@ -35,7 +35,7 @@ PACKAGES = ("datastore", "resolvers", "schema", "gateway")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LONGEST_FILE = 400
 LONG_FILES = {
-    "schema/customer.py": "one field a line, and its words; the next domain gets a file of its own",
+    "schema/customer/types.py": "one field a line, and its words",
 }
 """File with more than `LONGEST_FILE` lines -> why it is not a package."""
 
@@ -120,6 +120,7 @@ def test_every_foreign_key_has_an_index(table: sa.Table) -> None:
         for index in table.indexes
         if str(index.dialect_options["sqlite"]["where"]) in {"None", f"{next(iter(index.columns)).name} IS NOT NULL"}
     }
+    first |= {column.name for column in table.primary_key} if len(table.primary_key) == 1 else set()
     without = [column.name for column in table.columns if column.foreign_keys and column.name not in first]
     assert without == []
 

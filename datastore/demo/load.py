@@ -1,7 +1,7 @@
 """Writing the demo data into a database, in bulk: COPY on PostgreSQL, prepared inserts on SQLite."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from sqlalchemy import Column, Dialect, Table, func, select, text
@@ -10,12 +10,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datastore.base import Base
 from datastore.customer import Customer, Preference
 from datastore.database import Database
-from datastore.demo import people
+from datastore.demo import people, personnel_rows
 from datastore.demo.draw import REFERENCE
 from datastore.demo.numbers import customer_number
 from datastore.demo.people import ORGANISATIONS, TABLES, Batch
+from datastore.demo.personnel import Personnel, employees_of
+from datastore.demo.personnel_codes import add_codes
 from datastore.demo.relations import PREFERENCES, Row
 from datastore.sealing import SEALED, Keyring
+
+Writer = Callable[[AsyncSession, Batch, Keyring], Awaitable[None]]
 
 
 class AlreadyLoaded(Exception):
@@ -26,11 +30,14 @@ class AlreadyLoaded(Exception):
         self.seed = seed
 
 
-async def load(database: Database, customers: int, seed: int, progress: Callable[[int], None]) -> dict[str, int]:
-    """Write the first `customers` demo customers of `seed`, with all that belongs to them, into a migrated database.
+async def load(
+    database: Database, customers: int, seed: int, progress: Callable[[int], None], employees: Personnel | None = None
+) -> dict[str, int]:
+    """Write the first `customers` demo customers of `seed`, with all that belongs to them, into a migrated database;
+    then the employees, with their companies and code lists, if there are to be some.
 
-    Calls `progress` with the number of customers written since the last call. Answers the number of rows written by
-    table. It is one transaction: whatever happens, all customers are there afterwards or none; until then others can
+    Calls `progress` with the number of customers, or employees, written since the last call. Answers the number of rows
+    written by table. It is one transaction: whatever happens, all are there afterwards or none; until then others can
     read but not write. What is in the database stays as it is. Raises AlreadyLoaded, and CannotOpen if the database has
     no keys: what is sensitive is sealed here.
     """
@@ -43,7 +50,7 @@ async def load(database: Database, customers: int, seed: int, progress: Callable
             raise AlreadyLoaded(seed)
         preference_keys, rows["preference"] = await _catalogue(session)
         highest_keys = {table: await _highest_key(session, table) for table in TABLES}
-        write = _copy if database.dialect == "postgresql" else _insert
+        write = _writer(database)
         for batch in people.customers(customers, seed, highest_keys=highest_keys, preference_keys=preference_keys):
             await write(session, batch, database.keys)
             rows.update({table: len(written) for table, written in batch.rows.items()})
@@ -53,10 +60,42 @@ async def load(database: Database, customers: int, seed: int, progress: Callable
                 await _move_sequence(session, table, highest_keys[table] + rows[table])
             # Not on SQLite: its statements are written to be planned well without statistics, and are not with them.
             await session.execute(text(f"ANALYZE preference, {', '.join(TABLES)}"))
+        if employees is not None:
+            rows.update(await _load_personnel(database, session, employees, customers, seed, progress))
     if database.dialect == "sqlite":
         async with database.engine.connect() as connection:
             await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     return dict(rows)
+
+
+async def _load_personnel(
+    database: Database,
+    session: AsyncSession,
+    wanted: Personnel,
+    customers: int,
+    seed: int,
+    progress: Callable[[int], None],
+) -> Counter[str]:
+    """Write the employees of a seed, and what they stand on. Answers the number of rows written by table."""
+    if database.dialect == "postgresql":
+        locked = ("company", *personnel_rows.TABLES)
+        await session.execute(text(f"LOCK TABLE {', '.join(locked)} IN SHARE ROW EXCLUSIVE MODE"))
+    codes, added = await add_codes(session, seed)
+    rows = Counter(added)
+    highest_keys = {table: await _highest_key(session, table) for table in personnel_rows.TABLES}
+    write = _writer(database)
+    made = employees_of(wanted.employees, customers, seed, codes, wanted.granting, highest_keys=highest_keys)
+    for batch in made:
+        await write(session, batch, database.keys)
+        rows.update({table: len(written) for table, written in batch.rows.items()})
+        progress(batch.customers)
+    if database.dialect == "postgresql":
+        await _move_sequence(session, "company", codes.companies[-1])
+        for table in personnel_rows.TABLES:
+            if table != "employee":  # it has the keys of imported_employee
+                await _move_sequence(session, table, highest_keys[table] + rows[table])
+        await session.execute(text(f"ANALYZE {', '.join(added)}, {', '.join(personnel_rows.TABLES)}"))
+    return rows
 
 
 async def _catalogue(session: AsyncSession) -> tuple[dict[tuple[int, str], int], int]:
@@ -93,6 +132,11 @@ async def _move_sequence(session: AsyncSession, table: str, key: int) -> None:
     await session.execute(select(func.setval(sequence, func.greatest(func.nextval(sequence), key))))
 
 
+def _writer(database: Database) -> Writer:
+    """How a batch is written."""
+    return _copy if database.dialect == "postgresql" else _insert
+
+
 async def _copy(session: AsyncSession, batch: Batch, keys: Keyring) -> None:
     connection, dialect = await _driver(session)
     for name, rows in batch.rows.items():
@@ -123,6 +167,6 @@ def _records(table: Table, rows: list[Row], dialect: Dialect, keys: Keyring) -> 
 def _values(column: Column[Any], rows: list[Row], dialect: Dialect, keys: Keyring) -> list[Any]:
     values = [row[column.name] for row in rows]
     if column.info.get(SEALED):
-        values = [keys.seal(value, column) for value in values]
+        values = [None if value is None else keys.seal(value, column) for value in values]
     encode = column.type.dialect_impl(dialect).bind_processor(dialect)
     return values if encode is None else [encode(value) for value in values]

@@ -46,6 +46,7 @@ TABLES = (
     "postal_address",
     "ecard",
     "customer_consent",
+    "customer_consent_answer",
     "customer_preference",
     "customer_account",
     "note",
@@ -140,11 +141,26 @@ def customers(
         batch = Batch(min(batch_size, count - start), {table: [] for table in TABLES})
         for index in range(start, start + batch.customers):
             for table, rows in _customer(seed, index, before_first, preference_keys).items():
-                for key, row in enumerate(rows, start=highest[table] + 1):
-                    row["id"] = key
-                highest[table] += len(rows)
+                number(rows, highest, table)
                 batch.rows[table] += rows
+                if table == "customer_consent":
+                    answers = relations.customer_consent_answers(rows)
+                    number(answers, highest, "customer_consent_answer")
+                    batch.rows["customer_consent_answer"] += answers
         yield batch
+
+
+def customer_row(seed: int, index: int) -> Row:
+    """A customer's own row in a database without others, made for itself alone."""
+    row: Row = _customer(seed, index, 0, PREFERENCE_KEYS)["customer"][0]
+    return row
+
+
+def number(rows: list[Row], highest: dict[str, int], table: str) -> None:
+    """Give the rows the keys after the highest one of their table."""
+    for key, row in enumerate(rows, start=highest[table] + 1):
+        row["id"] = key
+    highest[table] += len(rows)
 
 
 def _customer(

@@ -153,6 +153,7 @@ def _ecard(draw: Draw, profile: Profile, card: tuple[str, str], start: datetime,
     operator, number = card
     booked = start.date() - timedelta(days=4 + draw.below(10)) if draw.chance(0.7) else None
     return {
+        "version": 1,
         "customer_id": profile.id,
         "ecard_number": number,
         "ecard_operator": operator,
@@ -187,12 +188,29 @@ def customer_consents(draw: Draw, profile: Profile) -> list[Row]:
     ]
 
 
+def customer_consent_answers(consents: list[Row]) -> list[Row]:
+    """The one answer that each consent was given, but for legacy ones, whose answers nobody knows."""
+    return [
+        {
+            "customer_id": consent["customer_id"],
+            "consent_id": consent["id"],
+            "consent_choice": consent["consent_choice"],
+            "answered_at": consent["changed_at"],
+            "answered_by": "web",
+            "answered_by_channel": "web",
+        }
+        for consent in consents
+        if not consent["is_legacy"]
+    ]
+
+
 def customer_preferences(draw: Draw, profile: Profile, keys: Mapping[tuple[int, str], int]) -> list[Row]:
     """One to three chosen preferences; `keys` has the key of every organisation's preferences by their code."""
     if profile.profile_type is ProfileType.TEMPORARY and draw.chance(0.8):
         return []
     return [
         {
+            "version": 1,
             "customer_id": profile.id,
             "preference_id": keys[profile.organisation_id, preference.code],
             "preference_value": draw.pick(preference.values).format(draw.digits(8)),
@@ -210,6 +228,7 @@ def customer_accounts(draw: Draw, profile: Profile) -> list[Row]:
     default = draw.below(3)
     return [
         {
+            "version": 1,
             "customer_id": profile.id,
             "customer_account_id": f"ABT-{draw.letters(12).upper()}",
             "alias": draw.pick(ACCOUNT_ALIASES),
@@ -232,6 +251,7 @@ def notes(draw: Draw, profile: Profile) -> list[Row]:
         is_changed = draw.chance(0.15)
         found.append(
             {
+                "version": 1,
                 "customer_id": profile.id,
                 "text": draw.pick(NOTES),
                 "created_by": author,

@@ -76,6 +76,7 @@ def rows(
         ],
         "note": [
             {
+                "version": 1,
                 "customer_id": key,
                 "text": "Ringte om refusjon for innstilt tog. Saken er sendt videre.",
                 "created_by": "crm.solveig",
@@ -214,6 +215,7 @@ def _address(
 def _ecard(key: int, card: tuple[str, str], name: str | None, start: datetime, end: datetime | None) -> Row:
     operator, number = card
     return {
+        "version": 1,
         "customer_id": key,
         "ecard_number": number,
         "ecard_operator": operator,
@@ -242,6 +244,7 @@ def _consent(key: int, is_legacy: bool, code: str, choice: bool) -> Row:
 
 def _preference(key: int, preference: int, value: str) -> Row:
     return {
+        "version": 1,
         "customer_id": key,
         "preference_id": preference,
         "preference_value": value,
@@ -252,6 +255,7 @@ def _preference(key: int, preference: int, value: str) -> Row:
 
 def _account(key: int, account: str, alias: str, is_default: bool) -> Row:
     return {
+        "version": 1,
         "customer_id": key,
         "customer_account_id": account,
         "alias": alias,

@@ -20,7 +20,8 @@ class Unfit(Exception):
 def viewer_of(issuer: Issuer, claims: Mapping[str, Any]) -> Viewer:
     """The caller that verified claims speak of (rules T03 and T05). The profile keys of a user are left to be found.
 
-    A client is nobody's customer: a customer number in its token is checked and left out. Raises Unfit.
+    A client is nobody's customer: a customer number in its token is checked and left out. A user is bound to no
+    company: a company id in its token is. Raises Unfit.
     """
     names = issuer.claims
     organisation_id = _number(claims, names.organisation_id)
@@ -30,6 +31,7 @@ def viewer_of(issuer: Issuer, claims: Mapping[str, Any]) -> Viewer:
         raise Unfit("organisation-of-others")
     customer_number = _number(claims, names.customer_number)
     employee_id = _employee_id(claims, names.employee_id)
+    company_id = _number(claims, names.company_id)
     viewer = Viewer(
         organisation_id,
         issuer.tenant,
@@ -39,12 +41,13 @@ def viewer_of(issuer: Issuer, claims: Mapping[str, Any]) -> Viewer:
         issuer=issuer.issuer,
         employee_id=employee_id,
         customer_number=customer_number,
+        company_id=company_id,
     )
     if not viewer.subject:
         raise Unfit("sub")
     if viewer.is_user and viewer.customer_number is None and employee_id is None:
         raise Unfit("customer-number")
-    return viewer if viewer.is_user else replace(viewer, customer_number=None)
+    return replace(viewer, company_id=None) if viewer.is_user else replace(viewer, customer_number=None)
 
 
 def _number(claims: Mapping[str, Any], name: str) -> int | None:

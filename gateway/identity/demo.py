@@ -51,6 +51,7 @@ class Role:
     client_id: str
     customer_number: int | None = None
     employee_id: str | None = None
+    company_id: int | None = None
 
 
 ROLES: Mapping[str, Role] = {
@@ -63,7 +64,7 @@ ROLES: Mapping[str, Role] = {
         client_id="demo-admin",
     ),
     "crm": Role(
-        "Customer service of organisation 1: finds, reads and changes its customers and reads their notes.",
+        "Customer service of organisation 1: finds, reads, changes and merges its customers, with their notes.",
         TenantKind.PARTNER,
         1,
         frozenset(
@@ -73,20 +74,35 @@ ROLES: Mapping[str, Role] = {
                 Permission.CUSTOMER_CREATE,
                 Permission.CUSTOMER_UPDATE,
                 Permission.CUSTOMER_DELETE,
+                Permission.CUSTOMER_MERGE,
+                Permission.CUSTOMER_EXPORT,
                 Permission.CONTACT_READ,
                 Permission.JOURNEY_READ,
                 Permission.NOTE_READ,
                 Permission.NOTE_REVEAL,
+                Permission.NOTE_WRITE,
+                Permission.PASSWORD_WRITE,
             }
         ),
         subject="crm@clients",
         client_id="demo-crm",
     ),
     "hr": Role(
-        "Personnel department of organisation 1: has no permission on customers.",
+        "Personnel department of organisation 1: its companies' employees, families and ticket rights; no customers.",
         TenantKind.PARTNER,
         1,
-        frozenset(),
+        frozenset(
+            {
+                Permission.EMPLOYEE_READ,
+                Permission.EMPLOYEE_SENSITIVE_READ,
+                Permission.EMPLOYEE_WRITE,
+                Permission.SSN_REVEAL,
+                Permission.COMPANY_WRITE,
+                Permission.TICKET_RIGHT_READ,
+                Permission.TICKET_RIGHT_WRITE,
+                Permission.REPORT_READ,
+            }
+        ),
         subject="hr@clients",
         client_id="demo-hr",
     ),
@@ -115,6 +131,16 @@ ROLES: Mapping[str, Role] = {
         client_id="demo-app",
         customer_number=1_000_000_001,
     ),
+    "employee": Role(
+        "Employee 1 of company 101, who is customer 1000000001: reads her own employment, family and ticket rights.",
+        TenantKind.TRAVELLER,
+        1,
+        frozenset({Permission.CUSTOMER_READ, Permission.EMPLOYEE_READ, Permission.TICKET_RIGHT_READ}),
+        subject="kari.nordmann",
+        client_id="demo-employee-app",
+        customer_number=1_000_000_001,
+        employee_id="1",
+    ),
     "partner": Role(
         "A partner's system in organisation 2: reads, creates and changes that organisation's customers.",
         TenantKind.PARTNER,
@@ -125,6 +151,7 @@ ROLES: Mapping[str, Role] = {
                 Permission.CUSTOMER_CREATE,
                 Permission.CUSTOMER_UPDATE,
                 Permission.CONTACT_READ,
+                Permission.CREDENTIALS_VERIFY,
             }
         ),
         subject="partner@clients",
@@ -183,6 +210,7 @@ def token_for(role: str, key: OKPKey, now: datetime) -> str:
         CLAIMS.organisation_id: wanted.organisation_id,
         CLAIMS.customer_number: wanted.customer_number,
         CLAIMS.employee_id: wanted.employee_id,
+        CLAIMS.company_id: wanted.company_id,
         CLAIMS.permissions: sorted(permission.value for permission in wanted.permissions),
     }
     given = {name: value for name, value in claims.items() if value is not None}

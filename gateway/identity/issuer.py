@@ -21,6 +21,7 @@ class Claims(BaseModel):
     organisation_id: str = "https://entur.io/organisationID"
     customer_number: str = "https://entur.io/customerNumber"
     employee_id: str = "https://entur.io/employeeId"
+    company_id: str = "https://entur.io/companyId"
     permissions: str = "permissions"
     client_id: str = "azp"
 

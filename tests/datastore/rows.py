@@ -25,6 +25,8 @@ def values(table: Table, number: int, *, full: Set[str] = frozenset(), flag: boo
 
 def value(column: Column[Any], number: int, flag: bool = False) -> Any:
     """A value that the column takes; of texts, numbers and bytes a different one for each number."""
+    for reference in column.foreign_keys:
+        return value(reference.column, number, flag)
     if isinstance(column.type, JSON):
         return [number]
     decorated = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type

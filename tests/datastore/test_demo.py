@@ -116,8 +116,8 @@ def test_rows_have_every_column_of_their_table() -> None:
         assert all(set(row) == columns for row in rows), name
 
 
-def test_a_customer_has_about_fifteen_rows() -> None:
-    assert 13 < sum(map(len, demo().values())) / MANY < 17
+def test_a_customer_has_about_eighteen_rows() -> None:
+    assert 16 < sum(map(len, demo().values())) / MANY < 19
 
 
 def test_kinds_of_customers_come_in_believable_shares() -> None:

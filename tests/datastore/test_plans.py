@@ -9,10 +9,11 @@ import asyncio
 import re
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from itertools import product
 from types import SimpleNamespace
 from typing import Any
@@ -20,7 +21,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
-from strawberry import Some
+from strawberry import ID, Some
 from strawberry.types.base import StrawberryObjectDefinition
 
 from datastore import customer as stored
@@ -29,6 +30,7 @@ from datastore.base import Base
 from datastore.bookkeeping import OutboxEvent
 from datastore.customer_reads import CRITERIA, SORTS
 from datastore.database import Database
+from datastore.erasure import count_due, expire_batch
 from datastore.keyset import cursor_key
 from datastore.own_profiles import OwnProfiles, own_profiles
 from datastore.text import sort_key
@@ -38,12 +40,30 @@ from resolvers import viewer as viewers
 from resolvers.audit import AuditLogFilterInput
 from resolvers.carry_out import carry_out
 from resolvers.context import Context
-from resolvers.customer import addresses, inputs, reads, writes
+from resolvers.customer import (
+    accounts,
+    addresses,
+    connect,
+    consents,
+    ecards,
+    erasure,
+    inputs,
+    merge,
+    notes,
+    preferences,
+    reads,
+    sign_in,
+    temporary,
+    travellers,
+    writes,
+)
 from resolvers.customer.inputs import CustomerOrder, CustomerOrderField, SortDirection
+from resolvers.errors import ErrorCode
 from resolvers.scalars import Long
 from schema.node import NODES
 from schema.root import schema
 from schema.view import DECLARED, Many, One, Selected
+from schema.view import ROWS as VIEWS
 from tests.conftest import DIALECTS, KEYS, database_url, execute
 from tests.datastore.rows import MOMENT, values
 
@@ -56,6 +76,10 @@ MOST_STEPS = ROWS
 
 OURS = 1
 IDS = list(range(100, 120))
+OFFERED = range(80, 130)
+"""Preferences of the own organisation."""
+DUE, LONG_AGO = {3500, 3510, 3520}, date(2020, 1, 1)
+"""Customers whose day of erasure has come."""
 VIEWER = Viewer(OURS, permissions=GRANTABLE)
 INTERNAL = Viewer(99, TenantKind.INTERNAL, GRANTABLE)
 USER = Viewer(OURS, TenantKind.TRAVELLER, GRANTABLE, customer_number=102, customer_ids=frozenset({7, 102, 103, 104}))
@@ -86,6 +110,7 @@ def number(table: sa.Table, row: int) -> dict[str, Any]:
             "invoice_organisation_id": f"{800000000 + row}",
             "merged_into_id": row - 2 if row % 50 == 1 and row > 1 else None,
             "parent_id": row - 1 if row % 50 == 3 else None,
+            "expiration_date": LONG_AGO if row in DUE else date(2100, 1, 1) + timedelta(days=row),
         }
     elif table.name == "postal_address":
         made |= {"address_line1_key": sort_key(f"Gate {row:04}"), "post_code": f"{row:04}"}
@@ -96,7 +121,11 @@ def number(table: sa.Table, row: int) -> dict[str, Any]:
     elif table.name == "customer_consent":
         made |= {"is_legacy": row % 2 == 0}
     elif table.name == "preference":
-        made |= {"organisation_id": OURS}
+        made |= {"organisation_id": OURS if row in OFFERED else 1000 + row, "is_active": row % 2 == 0}
+    elif table.name == "company":
+        made |= {"organisation_id": 1000 + row}
+    elif table.name in ("employee", "family_member"):
+        made |= {"customer_number": row}
     elif table.name == "note":
         made |= {"text": KEYS.seal(f"Note {row}", stored.Note.text)}
     elif table.name == "outbox":
@@ -165,7 +194,11 @@ class Watch:
         """From now on it is this viewer who asks."""
         self.context = Context(self.database, viewer, client_name="test", reason="a test")
 
-    def _note(self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+    def _note(
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, executemany: bool
+    ) -> None:
+        if executemany and isinstance(parameters, list):
+            parameters = parameters[0]  # the plan is the same for all of them
         if statement.startswith(("WITH", "SELECT", "INSERT", "UPDATE", "DELETE")):
             self.sent.append((statement, parameters))
 
@@ -343,15 +376,46 @@ async def test_sort(watch: Watch, sort: str, direction: SortDirection, everybody
     assert len(after.edges) == len(before.edges) == 10
 
 
+@pytest.mark.parametrize("viewer", VIEWERS)
+@pytest.mark.parametrize("is_active", [None, False])
+async def test_the_preferences_that_are_offered(watch: Watch, viewer: Viewer, is_active: bool | None) -> None:
+    """Pages come out of the index in order: the first, the next, the last and the one before it."""
+    watch.asks(viewer)
+    given: Any = {"organisation_id": Long(OURS), "is_active": is_active}
+    async with watch.judged(in_order=True):
+        page = await preferences.preferences(watch.context, **given, first=10)
+    async with watch.judged(in_order=True):
+        after = await preferences.preferences(watch.context, **given, first=10, after=page.page_info.end_cursor)
+    async with watch.judged(in_order=True):
+        page = await preferences.preferences(watch.context, **given, last=10)
+    async with watch.judged(in_order=True):
+        before = await preferences.preferences(watch.context, **given, last=10, before=page.page_info.start_cursor)
+    assert len(after.edges) == len(before.edges) == 10
+    async with watch.judged():
+        assert await page.total_items() >= len(OFFERED) // 2
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+async def test_the_travellers_on_an_order(watch: Watch, viewer: Viewer) -> None:
+    watch.asks(viewer)
+    async with watch.judged():
+        page = await travellers.traveller_infos(watch.context, "102order_id", first=10)
+    async with watch.judged():
+        assert await page.total_items() == len(page.edges) == 1
+    end = page.page_info.end_cursor
+    async with watch.judged():
+        page = await travellers.traveller_infos(watch.context, "102order_id", first=10, after=end)
+    assert page.edges == []
+
+
 def relations() -> Iterator[tuple[str, type[Base], Any]]:
     """Every field of the schema that is declared to load something: its name, its row class, its declaration."""
-    rows = {mapper.class_.__name__: mapper.class_ for mapper in Base.registry.mappers}
     for name, graphql_type in schema._schema.type_map.items():
         definition = graphql_type.extensions.get("strawberry-definition")
         for field in definition.fields if isinstance(definition, StrawberryObjectDefinition) else ():
             declared = field.metadata.get(DECLARED)
             if isinstance(declared, Many | One | Selected):
-                yield f"{name}.{field.python_name}", rows[name], declared
+                yield f"{name}.{field.python_name}", VIEWS[name], declared
 
 
 RELATIONS = list(relations())
@@ -464,8 +528,11 @@ async def test_the_log_of_looks_at_a_user(watch: Watch, own: set[int]) -> None:
     assert {edge.node.customer_id for edge in page.edges} == own
 
 
+ONE, TWO = frozenset({102}), frozenset({99, 101})
+
+
 @pytest.mark.parametrize(
-    ("given", "own"), [(102, OwnProfiles(102, frozenset({102}))), (101, OwnProfiles(99, frozenset({99, 101})))]
+    ("given", "own"), [(102, OwnProfiles(102, ONE, ONE, ONE)), (101, OwnProfiles(99, TWO, TWO, TWO))]
 )
 async def test_the_profiles_of_a_user(watch: Watch, given: int, own: OwnProfiles) -> None:
     async with watch.judged():
@@ -518,13 +585,7 @@ async def test_writes(watch: Watch) -> None:
         "country_code": "NOR",
     }
 
-    async def write(act: Any, given: Any) -> Any:
-        async with watch.judged():
-            outcome = await carry_out(watch.context, act.__name__, act, given, key=uuid.uuid4().hex)
-        assert any("INSERT INTO audit_log" in statement for statement, _ in watch.sent)
-        assert outcome.user_errors == ()
-        return outcome.value
-
+    write = partial(carried_out, watch)
     created = await write(
         writes.create_customer,
         inputs.CreateCustomerInput(
@@ -553,6 +614,166 @@ async def test_writes(watch: Watch) -> None:
 def absent(given: type[Any]) -> Any:
     """The optional fields of an input class that have no default, as not given."""
     return {field.name: None for field in fields(given) if "Maybe" in str(field.type)}
+
+
+async def carried_out(watch: Watch, act: Any, given: Any, *, refused_for: Sequence[ErrorCode] = ()) -> Any:
+    """What a mutation answers, with an audit entry unless it is refused; all its statements are judged."""
+    async with watch.judged():
+        outcome = await carry_out(watch.context, act.__name__, act, given, key=uuid.uuid4().hex)
+    assert [error.code for error in outcome.user_errors] == list(refused_for)
+    assert any("INSERT INTO audit_log" in statement for statement, _ in watch.sent) is not bool(refused_for)
+    return outcome.value
+
+
+def made(cls: type[Any], **values: Any) -> Any:
+    """An input with these values, and nothing for those that may be absent."""
+    return cls(**absent(cls) | values)
+
+
+async def a_customer(watch: Watch, **values: Any) -> Any:
+    """A new customer of the own organisation, who has an email."""
+    email = f"{uuid.uuid4().hex}@example.com"
+    by = {"created_by": "web", "created_by_channel": "web"}
+    given = {"organisation_id": Long(OURS), "first_name": "Kari", "surname": "Nordmann", "email": email, **by, **values}
+    return await carried_out(watch, writes.create_customer, made(inputs.CreateCustomerInput, **given))
+
+
+CLIENTS = [pytest.param(each, id=each.kind.value) for each in (VIEWER, INTERNAL)]
+
+
+@pytest.mark.parametrize("viewer", CLIENTS)
+async def test_writes_of_preferences(watch: Watch, viewer: Viewer) -> None:
+    watch.asks(viewer)
+    write = partial(carried_out, watch)
+    ours: Any = {"organisation_id": Long(OURS), "preference_type": "TRAVEL"}
+    offered = await write(
+        preferences.create_preference,
+        made(preferences.CreatePreferenceInput, **ours, preference_code=uuid.uuid4().hex),
+    )
+    which: Any = {"preference_id": str(offered.id)}
+    changes = {"preference_code": Some(uuid.uuid4().hex)}
+    await write(preferences.update_preference, made(preferences.UpdatePreferenceInput, **which, **changes))
+    key: Any = {"customer_number": (await a_customer(watch)).customer_number}
+    chosen = [preferences.CustomerPreferenceInput(preference_id=ID(str(each))) for each in OFFERED[:6:2]]
+    replaced = preferences.ReplaceCustomerPreferencesInput(**key, preferences=chosen)
+    act: Any
+    for act, given in (
+        (preferences.replace_customer_preferences, replaced),
+        (preferences.create_customer_preference, made(preferences.CreateCustomerPreferenceInput, **key, **which)),
+        (preferences.update_customer_preference, made(preferences.UpdateCustomerPreferenceInput, **key, **which)),
+        (preferences.delete_customer_preference, made(preferences.DeleteCustomerPreferenceInput, **key, **which)),
+    ):
+        await write(act, given)
+
+
+@pytest.mark.parametrize("viewer", VIEWERS)
+async def test_writes_of_what_hangs_on_a_customer(watch: Watch, viewer: Viewer) -> None:
+    """Of the e-card of somebody else too, which moves; a user has only cards of the own profile."""
+    watch.asks(viewer)
+    write = partial(carried_out, watch)
+    number = USER.customer_number if viewer.is_user else (await a_customer(watch)).customer_number
+    key: Any = {"customer_number": number}
+    card: Any = {"ecard_operator": "16160", "ecard_number": f"{uuid.uuid4().int % 10**10:010}"}
+    of_card: Any = {**key, **card, "start_of_ownership": MOMENT}
+    await write(ecards.add_ecard, ecards.AddEcardInput(**of_card))
+    await write(ecards.update_ecard, ecards.UpdateEcardInput(**of_card, ecard_name="Mine"))
+    if not viewer.is_user:
+        other = {"customer_number": (await a_customer(watch)).customer_number}
+        await write(ecards.update_ecard, ecards.UpdateEcardInput(**of_card | other))
+    consent = consents.SetCustomerConsentInput(**key, consent_code=uuid.uuid4().hex, consent_choice=True)
+    await write(consents.set_customer_consent, consent)
+    await write(consents.set_customer_consent, consent)
+    new_account = accounts.CreateCustomerAccountInput(**key, account_id=uuid.uuid4().hex, is_default=True)
+    account = await write(accounts.create_customer_account, new_account)
+    update = made(
+        accounts.UpdateCustomerAccountInput, **key, customer_account_id=str(account.id), is_default=Some(False)
+    )
+    await write(accounts.update_customer_account, update)
+    new_note = notes.CreateNoteInput(**key, text="A", created_by="ola")
+    note = await write(notes.create_note, new_note)
+    of_note: Any = {**key, "note_id": str(note.id)}
+    await write(notes.update_note, notes.UpdateNoteInput(**of_note, text="B", changed_by="ola"))
+    await write(notes.delete_note, notes.DeleteNoteInput(**of_note))
+
+
+@pytest.mark.parametrize("viewer", CLIENTS)
+async def test_writes_of_temporary_and_connected_customers(watch: Watch, viewer: Viewer) -> None:
+    watch.asks(viewer)
+    write = partial(carried_out, watch)
+    created: Any = {"created_by": "web", "created_by_channel": "web", "organisation_id": Long(OURS)}
+    by: Any = {"changed_by": "web", "changed_by_channel": "web"}
+    until: Any = {"expiration_date": date(2999, 1, 1), "email": f"{uuid.uuid4().hex}@example.com"}
+    new = temporary.CreateTemporaryCustomerInput(**created, **until)
+    key: Any = {"customer_number": (await write(temporary.create_temporary_customer, new)).customer_number}
+    update = temporary.UpdateTemporaryCustomerInput(**key, **by, **until)
+    await write(temporary.update_temporary_customer, update)
+    names: Any = {"first_name": "Kari", "surname": "Nordmann"}
+    convert = temporary.ConvertTemporaryCustomerInput(
+        **key, **names, **by, email=until["email"], customer_ref=uuid.uuid4().hex
+    )
+    await write(temporary.convert_temporary_customer, convert)
+    to = (await a_customer(watch)).customer_number
+    both = connect.ConnectCustomerInput(customer_number=to, customer_number_to_connect=key["customer_number"])
+    await write(connect.connect_customer, both)
+
+
+@pytest.mark.parametrize("viewer", CLIENTS)
+async def test_merging_and_undoing_it(watch: Watch, viewer: Viewer) -> None:
+    """With a row in each list of the merged profile, and a profile connected to it."""
+    watch.asks(viewer)
+    write = partial(carried_out, watch)
+    survivor = (await a_customer(watch)).customer_number
+    merged = (await a_customer(watch, profile_type=stored.ProfileType.PERSONNEL_TICKET)).customer_number
+    key: Any = {"customer_number": merged}
+    await write(notes.create_note, notes.CreateNoteInput(**key, text="A", created_by="ola"))
+    consent = consents.SetCustomerConsentInput(**key, consent_code="NEWSLETTER", consent_choice=True)
+    await write(consents.set_customer_consent, consent)
+    async with watch.judged():
+        found = await merge.merge_customers_preview(watch.context, survivor, merged)
+    assert {each["object"] for each in found} == {"CustomerConsent", "CustomerConsentAnswer", "Note"}
+    both = merge.MergeCustomersInput(customer_number=survivor, pticket_customer_number=merged)
+    await write(merge.merge_customers, both)
+    await write(merge.unmerge_customers, merge.UnmergeCustomersInput(customer_number=merged))
+
+
+@pytest.mark.parametrize("viewer", CLIENTS)
+async def test_signing_in_and_passwords(watch: Watch, viewer: Viewer) -> None:
+    watch.asks(viewer)
+    write = partial(carried_out, watch)
+    customer = await a_customer(watch)
+    key: Any = {"customer_number": customer.customer_number}
+    name: Any = {"email": customer.email, "organisation_id": Long(OURS)}
+    await write(sign_in.set_password, sign_in.SetPasswordInput(**key, new_password="one"))
+    change = sign_in.ChangePasswordInput(**key, old_password="one", new_password="two")
+    await write(sign_in.change_password, change)
+    right = sign_in.VerifyCredentialsInput(**name, password="two")
+    await write(sign_in.verify_credentials, right)
+    wrong = ErrorCode.CREDENTIALS_INVALID
+    for given in (replace(right, password="one"), replace(right, email=f"{uuid.uuid4().hex}@example.com")):
+        await write(sign_in.verify_credentials, given, refused_for=[wrong])
+    await write(sign_in.change_password, change, refused_for=[wrong])
+    await write(sign_in.verify_credentials, right)
+    await write(sign_in.generate_password, sign_in.GeneratePasswordInput(**name))
+
+
+@pytest.mark.parametrize("viewer", CLIENTS)
+async def test_exporting_and_erasing(watch: Watch, viewer: Viewer) -> None:
+    watch.asks(viewer)
+    key: Any = {"customer_number": (await a_customer(watch)).customer_number}
+    await carried_out(watch, erasure.export_customer, erasure.ExportCustomerInput(**key))
+    await carried_out(watch, erasure.erase_customer, erasure.EraseCustomerInput(**key))
+
+
+async def test_expiry(watch: Watch) -> None:
+    """Those whose day has come, among all who have one; one of them is erased."""
+    day = date(2026, 1, 31)
+    async with watch.judged():
+        assert await count_due(watch.database, day) == len(DUE)
+    async with watch.judged():
+        erased = await expire_batch(watch.database, day, datetime.now(UTC), batch=1, alone=True)
+    assert (erased.people, erased.profiles) == (1, 1)
+    async with watch.judged():
+        assert await count_due(watch.database, day) == len(DUE) - 1
 
 
 async def test_a_repeated_mutation(watch: Watch) -> None:

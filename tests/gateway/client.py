@@ -16,7 +16,7 @@ from gateway.app import create_app
 from gateway.http import GraphQLEndpoint
 from gateway.identity.demo import ROLES, Role
 from gateway.settings import Settings
-from tests.gateway.identity.tokens import AnIssuer
+from tests.gateway.identity.tokens import CLAIMS, AnIssuer
 
 ISSUERS = {kind: AnIssuer(f"https://{kind.value}.example", kind) for kind in sorted(TenantKind, key=lambda k: k.value)}
 """The issuer of each kind of tenant, trusted by every gateway with `settings`."""
@@ -56,6 +56,7 @@ def authorization(role: str | Role, **claims: Any) -> dict[str, str]:
         "organisation_id": wanted.organisation_id,
         "customer_number": wanted.customer_number,
         "employee_id": wanted.employee_id,
+        CLAIMS.company_id: wanted.company_id,
         "permissions": sorted(permission.value for permission in wanted.permissions),
         "sub": wanted.subject,
         "azp": wanted.client_id,

@@ -47,7 +47,7 @@ def test_help_names_every_command(run: Run) -> None:
 def test_migrate_can_be_repeated(run: Run) -> None:
     for _ in range(2):
         result = run("migrate")
-        assert (result.exit_code, result.output) == (0, "The database is at revision 0002.\n")
+        assert (result.exit_code, result.output) == (0, "The database is at revision 0006.\n")
 
 
 def test_demo_fills_the_database_once_per_seed(run: Run, tmp_path: Path) -> None:
@@ -57,6 +57,14 @@ def test_demo_fills_the_database_once_per_seed(run: Run, tmp_path: Path) -> None
     assert "Another seed adds other customers" in again.output
     assert run("demo", "--customers", "10", "--seed", "2").exit_code == 0
     assert asyncio.run(number_of_customers(f"sqlite+aiosqlite:///{tmp_path}/cli.db")) == 30
+
+
+def test_demo_adds_three_employees_to_two_customers_or_as_many_as_are_asked_for(run: Run) -> None:
+    for seed, more, employees in (("1", [], 30), ("2", ["--employees", "7"], 7), ("3", ["--employees", "0"], 0)):
+        result = run("demo", "--customers", "20", "--seed", seed, *more)
+        assert result.exit_code == 0
+        assert (f" employee {employees}," in result.output) == (employees > 0)
+    assert run("demo", "--employees", "-1").exit_code == 2
 
 
 @pytest.mark.parametrize("customers", ["0", "-1", "many"])

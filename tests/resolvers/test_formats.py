@@ -286,7 +286,7 @@ def test_an_ecard_number_with_anything_but_digits_is_refused(text: str) -> None:
 @pytest.mark.parametrize("number", ["1616006912504173", "1616006933634710"])
 def test_exactly_one_control_digit_passes_luhn(number: str) -> None:
     passing = [digit for digit in "0123456789" if formats.luhn_is_valid(number[:-1] + digit)]
-    assert passing == [number[-1]]
+    assert passing == [number[-1]] == [formats.luhn_digit(number[:-1])]
 
 
 @pytest.mark.rule("C72")
@@ -419,6 +419,9 @@ CHECKS: list[Callable[[str], object]] = [
     lambda text: formats.post_code("NOR", text),
     lambda text: formats.post_code("SWE", text),
     formats.ecard_number,
+    formats.ecard_number_10digits,
+    formats.ecard_number_16digits,
+    formats.ecard_operator,
     formats.luhn_is_valid,
     formats.uuid32,
     formats.organisation_number,

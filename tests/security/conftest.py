@@ -3,8 +3,9 @@
 import asyncio
 import shutil
 import uuid
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -14,6 +15,9 @@ from tests.conftest import DIALECTS, KEYS, database_url, execute
 from tests.gateway.client import gateway_client, settings
 from tests.security.filled import fill
 from tests.security.matrix import Matrix, document
+
+QUIET: Mapping[str, Any] = {"log_level": "ERROR", "expire_seconds": 0, "background_seconds": 0}
+"""Settings of a gateway that does nothing but answer: the statements that are heard are those of requests."""
 
 
 @pytest.fixture(scope="module", params=DIALECTS)
@@ -38,7 +42,7 @@ async def matrix(shared_url: str) -> AsyncIterator[Matrix]:
     database = Database(shared_url, keys=KEYS)
     await fill(database)
     await database.close()
-    async with gateway_client(settings(shared_url, log_level="ERROR")) as client:
+    async with gateway_client(settings(shared_url, **QUIET, max_root_fields=100)) as client:
         made = Matrix(client)
         assert await made.has_run("admin", document(["Mutation.createCustomer"])) == ""
         yield made

@@ -1,11 +1,13 @@
-"""One customer who has one of everything."""
+"""One customer who has one of everything and is an employee who has, and two whom mutations may take."""
 
 from datetime import date
 
 from datastore.audit import Reveal, record_reveals
+from datastore.customer import CustomerConsentAnswer, ProfileType
 from datastore.database import Database
 from datastore.viewer import GRANTABLE, Viewer
 from tests.factories.customer import (
+    MOMENT,
     a_choice,
     a_consent,
     a_customer,
@@ -16,20 +18,35 @@ from tests.factories.customer import (
     an_account,
     an_address,
     an_ecard,
+    inserted,
 )
-from tests.security.matrix import CUSTOMER_NUMBER
+from tests.security.household import fill_household
+from tests.security.matrix import CUSTOMER_NUMBER, ORDER_ID, PTICKET_NUMBER
+
+TO_MERGE, TO_ERASE = 1_000_000_003, 1_000_000_004
+"""Of a personnel-ticket profile, and of a person."""
 
 
 async def fill(database: Database) -> None:
-    """Store the customer whom the documents of the matrix name, in organisation 1."""
+    """Store the customers whom the documents of the matrix name, in organisation 1."""
     kari = await a_customer(database, customer_number=CUSTOMER_NUMBER, date_of_birth=date(1980, 1, 31))
     await an_address(database, kari)
     await an_ecard(database, kari)
-    await a_consent(database, kari)
+    by_whom = {"answered_by": "web", "answered_by_channel": "web", "answered_at": MOMENT}
+    for is_legacy in (True, False):
+        consent = await a_consent(database, kari, is_legacy=is_legacy)
+        answer = {"customer_id": kari.id, "consent_id": consent.id, "consent_choice": True, **by_whom}
+        await inserted(database, CustomerConsentAnswer, answer)
     await a_choice(database, kari, await a_preference(database))
     await an_account(database, kari)
     await a_note(database, kari)
     await a_personnel_ticket(database, kari)
-    await a_traveller_info(database, kari)
+    await a_traveller_info(database, kari, order_id=ORDER_ID)
+    for number in (PTICKET_NUMBER, TO_MERGE):
+        pticket = await a_customer(database, customer_number=number, profile_type=ProfileType.PERSONNEL_TICKET)
+        await an_address(database, pticket)
+        await a_note(database, pticket)
+    await a_customer(database, customer_number=TO_ERASE)
+    await fill_household(database)
     seen = {kari.id: Reveal("Look", {"Note.text"})}
     await record_reveals(database, Viewer(1, permissions=GRANTABLE), "a-test", "an-id", "a reason", seen)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import orjson
 from graphql import get_named_type
 
 from datastore.viewer import GRANTABLE, TenantKind
@@ -16,7 +15,18 @@ from schema.node import written
 from tests.gateway.client import authorization
 from tests.security.heard import heard
 from tests.security.matrix import Step, fields_of, leads_on
-from tests.security.organisations import KINDS, OWN_CARD, Stock, World, nowhere, shared_card
+from tests.security.organisations import (
+    KINDS,
+    OWN_CARD,
+    OWN_ORDER,
+    PASSWORD,
+    SHARED_ORDER,
+    Stock,
+    World,
+    nowhere,
+    shared_card,
+)
+from tests.security.questions import MADE, WHO, WRITTEN_TO, Question, mutation, mutations
 
 UNKNOWN_ORGANISATION = 7
 CHANGES_EACH_TIME = re.compile(r'"(?:correlationId|timestamp)":"[^"]*"|"(?:budget|remaining)":\d+')
@@ -47,19 +57,7 @@ def everything(type_name: str) -> str:
 
 
 ALL = everything("Customer")
-WHO = "id customerNumber uuid organisationId firstName email status"
-ERRORS = "userErrors { code message field rejectedValues }"
 PAGE = f"totalItems totalPages pageInfo {{ startCursor endCursor hasNextPage hasPreviousPage }} nodes {{ {WHO} }}"
-INPUTS = {
-    "createCustomer": f"customer {{ status profileType }} {ERRORS}",
-    "createPostalAddress": f"postalAddress {{ town }} {ERRORS}",
-    "deactivateCustomer": f"customer {{ {WHO} }} {ERRORS}",
-    "deletePostalAddress": f"deletedPostalAddressId customer {{ {WHO} }} {ERRORS}",
-    "restoreCustomer": f"customer {{ {WHO} }} {ERRORS}",
-    "updateCustomer": f"customer {{ status profileType }} {ERRORS}",
-    "updatePostalAddress": f"postalAddress {{ town }} {ERRORS}",
-}
-"""Mutation -> what is asked of its payload."""
 LOOKUP = f"""query ($by: CustomerLookup!, $deleted: Boolean!) {{
   customer(by: $by, includeDeleted: $deleted) {{ {WHO} }}
 }}"""
@@ -72,38 +70,23 @@ BY_KEY = f"""query ($numbers: [Long!], $references: [String!]) {{
 SEARCH = f"""query ($filter: CustomerFilterInput, $orderBy: CustomerOrder, $first: Int, $after: String) {{
   customers(filter: $filter, orderBy: $orderBy, first: $first, after: $after) {{ {PAGE} }}
 }}"""
+PREVIEW = """query ($number: Long!, $pticket: Long!) {
+  mergeCustomersPreview(customerNumber: $number, pticketCustomerNumber: $pticket) { object moves clashes clashingKeys }
+}"""
+OFFERED = f"""query ($organisation: Long) {{ preferences(organisationId: $organisation, first: 100) {{
+  totalItems nodes {{ {everything("Preference")} }}
+}} }}"""
+TRAVELLERS = """query ($order: String!) { travellerInfos(orderId: $order) {
+  totalItems totalPages nodes { organisationId customer { organisationId } }
+} }"""
+TRAVELLERS_ALL = TRAVELLERS.replace("organisationId customer { organisationId }", everything("TravellerInfo"))
 AUDIT_LOG = (
     "query ($number: Long) { auditLog(filter: {customerNumber: $number}) { totalItems nodes { subject reason } } }"
 )
 ACCESS_LOG = """query ($after: String, $first: Int) { viewer { dataAccessLog(first: $first, after: $after) {
   totalItems pageInfo { endCursor } nodes { accessedAt organisationId clientName reason fields }
 } } }"""
-WRITTEN_TO = ("active", "deleted", "merged")
-"""The kinds of customers whose state mutations look at."""
 WITH_ALL = {"includeTemporary": True, "includeDeleted": True}
-
-
-def mutation(name: str, key: str = "") -> str:
-    """The document of a mutation, under an idempotency key if there is one."""
-    given = f"{name[0].upper()}{name[1:]}Input!"
-    once = f' @idempotent(key: "{key}")' if key else ""
-    return f"mutation ($input: {given}) {{ {name}(input: $input){once} {{ {INPUTS[name]} }} }}"
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A document and the variables that name something of others. `instead` are the variables that name what exists
-    nowhere, if they are not just `nowhere` of the others, and `document_instead` a document that does."""
-
-    document: str
-    variables: Mapping[str, Any]
-    instead: Mapping[str, Any] | None = None
-    document_instead: str = ""
-    before: Mapping[str, Any] | None = None
-    """The input of an updateCustomer that is sent before each of the two."""
-
-    def __str__(self) -> str:
-        return f"{self.document[:90]} {orjson.dumps(self.variables).decode()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,58 +166,15 @@ def about(own: Stock, other: Stock, kind: str, is_user: bool) -> Iterator[Questi
     own_number = own.customers["active"].customer_number
     yield Question(BY_KEY, {"numbers": [number, own_number]}, {"numbers": [nowhere(number), own_number]})
     yield Question(BY_KEY, {"references": [them.customer_ref]})
+    yield Question(TRAVELLERS, {"order": other.travellers[kind].order_id})
+    if not is_user:
+        own_ticket = own.customers["pticket"].customer_number
+        of_two = {"number": own_number, "pticket": own_ticket}
+        for name in of_two:
+            yield Question(PREVIEW, {**of_two, name: number}, {**of_two, name: nowhere(number)})
     yield Question(AUDIT_LOG, {"number": number})
     if kind in WRITTEN_TO:
         yield from mutations(own, other, kind, is_user)
-
-
-def mutations(own: Stock, other: Stock, kind: str, is_user: bool) -> Iterator[Question]:
-    """Mutations that name a customer of others, or what belongs to it."""
-    them, address = other.customers[kind], other.addresses[kind]
-    number, email = them.customer_number, them.email or them.email_old
-    own_number = own.customers["active"].customer_number
-    by_whom = {"changedBy": "leaks", "changedByChannel": "leaks"}
-    names = {"firstName": "A", "surname": "B", **by_whom}
-    home = {"typeOfAddress": "PRIVATE", "postCode": "0155", "town": "Oslo", "countryCode": "NOR"}
-    for version in (None, 1, 99) if kind == "active" else (None,):
-        expected = {"customerNumber": number, "expectedVersion": version}
-        of_address = {**expected, "postalAddressId": str(address.id)}
-        yield Question(mutation("updateCustomer"), {"input": {**expected, **names, "status": "ACTIVE"}})
-        yield Question(mutation("restoreCustomer"), {"input": {**expected, **by_whom}})
-        erased = {"expirationDate": "2099-12-31"}
-        yield Question(mutation("deactivateCustomer"), {"input": {**expected, **erased, **by_whom}})
-        yield Question(mutation("updatePostalAddress"), {"input": {**of_address, **home}})
-        yield Question(mutation("deletePostalAddress"), {"input": of_address})
-        for name, more in (("updatePostalAddress", home), ("deletePostalAddress", {})):
-            on_mine: dict[str, Any] = {**of_address, **more, "customerNumber": own_number}
-            instead = {**on_mine, "postalAddressId": nowhere(str(address.id))}
-            yield Question(mutation(name), {"input": on_mine}, {"input": instead})
-    yield Question(mutation("createPostalAddress"), {"input": {**home, "customerNumber": number}})
-    with_address: dict[str, Any] = {
-        **names,
-        "customerNumber": own_number,
-        "postalAddresses": [{**home, "id": str(address.id)}],
-    }
-    instead = {**with_address, "postalAddresses": [{**home, "id": nowhere(str(address.id))}]}
-    yield Question(mutation("updateCustomer"), {"input": with_address}, {"input": instead})
-    yield Question(mutation("updateCustomer", "used"), {"input": {**names, "customerNumber": number}})
-    yield Question(
-        mutation("updateCustomer", "used"),
-        {"input": {**names, "customerNumber": number}},
-        {"input": {**names, "customerNumber": number}},
-        mutation("updateCustomer", "free"),
-    )
-    if other.organisation_id != own.organisation_id or not is_user:
-        # Within an organisation it has to be told that an email is taken (rule C05).
-        with_email = {**names, "customerNumber": own_number, "email": email}
-        instead = {"input": {**with_email, "email": nowhere(email)}}
-        before = {**with_email, "email": None}
-        yield Question(mutation("updateCustomer"), {"input": with_email}, instead, before=before)
-    if not is_user:
-        new = {"organisationId": own.organisation_id, "firstName": "A", "surname": "B", "createdBy": "leaks"}
-        new |= {"createdByChannel": "leaks", "email": email, "customerRef": them.customer_ref}
-        without = {**names, "customerNumber": own_number, "email": None}
-        yield Question(mutation("createCustomer"), {"input": new}, before=without)
 
 
 def searches(other: Stock) -> Iterator[Question]:
@@ -260,7 +200,7 @@ def searches(other: Stock) -> Iterator[Question]:
     yield Question(SEARCH, {"filter": {**phone, **WITH_ALL}})
 
 
-def organisations() -> Iterator[Question]:
+def organisations(own: Stock) -> Iterator[Question]:
     """Questions that name another organisation, which exists or does not (rule T04)."""
     other, none = 2, UNKNOWN_ORGANISATION
     yield Question(SEARCH, {"filter": {"organisationId": other}}, {"filter": {"organisationId": none}})
@@ -271,8 +211,21 @@ def organisations() -> Iterator[Question]:
             {"by": {name: {made: "zq700000", "organisationId": other}}, "deleted": True},
             {"by": {name: {made: "zq700000", "organisationId": none}}, "deleted": True},
         )
-    document = mutation("createCustomer").replace("rejectedValues", "")  # it quotes the organisation that was named
-    yield Question(document, {"input": {**new, "organisationId": other}}, {"input": {**new, "organisationId": none}})
+    yield Question(OFFERED, {"organisation": other}, {"organisation": none})
+    temporary = {"createdBy": "leaks", "createdByChannel": "leaks", "expirationDate": "2099-12-31"}
+    names = {"firstName": "A", "surname": "B", "changedBy": "leaks", "changedByChannel": "leaks"}
+    user_name = {"email": "zq700000@example.no"}
+    for name, given in (
+        ("createCustomer", new),
+        ("createTemporaryCustomer", temporary),
+        ("convertTemporaryCustomer", {**names, "customerNumber": own.customers["temporary"].customer_number}),
+        ("createPreference", {"preferenceCode": "A", "preferenceType": "leaks"}),
+        ("verifyCredentials", {**user_name, "password": PASSWORD}),
+        ("generatePassword", user_name),
+    ):
+        document = mutation(name).replace("rejectedValues", "")  # it quotes the organisation that was named
+        there, instead = ({"input": {**given, "organisationId": each}} for each in (other, none))
+        yield Question(document, there, instead)
 
 
 async def cursors(client: httpx.AsyncClient, world: World) -> AsyncIterator[Question]:
@@ -305,6 +258,12 @@ def own_questions(own: Stock) -> Iterator[Question]:
             yield Question(SEARCH, {"orderBy": by, "first": 1000, "filter": WITH_ALL}, {})
     yield Question(f"{{ viewer {{ organisationId subject customer {{ {ALL} }} }} }}", {}, {})
     yield Question(ACCESS_LOG, {"first": 100}, {})
+    yield Question(OFFERED, {}, {})
+    yield Question(TRAVELLERS_ALL, {"order": SHARED_ORDER}, {})
+    yield Question(TRAVELLERS, {"order": SHARED_ORDER}, {"order": OWN_ORDER})
+    active, ticket = (own.customers[kind].customer_number for kind in ("active", "pticket"))
+    yield Question(PREVIEW, {"number": active, "pticket": ticket}, {})
+    yield Question(mutation("exportCustomer"), {"input": {"customerNumber": active}}, {})
     yield Question(AUDIT_LOG, {}, {})
 
 
@@ -314,10 +273,12 @@ async def find(
     """Each thing that the caller finds out about the stocks of others, asking for their customers of these kinds."""
     is_user, own = caller.tenant in (TenantKind.TRAVELLER, TenantKind.PERSON), world.own
     asker = Asker(client, caller)
-    marks = re.compile("|".join(sorted({re.escape(mark) for other in others for mark in other.marks})))
+    kept = {mark for other in others for mark in other.marks}
+    kept |= {mark for other in others if other.organisation_id != own.organisation_id for mark in other.offered}
+    marks = re.compile("|".join(sorted(map(re.escape, kept))))
     await Asker(client, FOREIGN_PARTNER).ask(mutation("updateCustomer", "used"), used(world.foreign))
     await Asker(client, user(world.neighbour)).ask(mutation("updateCustomer", "used"), used(world.neighbour))
-    questions = [*own_questions(own), *organisations()]
+    questions = [*own_questions(own), *organisations(own)]
     for other in others:
         shared = {"by": {"ecardNumber": shared_card(other)}, "deleted": False}
         questions.append(Question(LOOKUP, shared, {"by": {"ecardNumber": OWN_CARD}, "deleted": False}))
@@ -343,7 +304,11 @@ async def find(
 async def prepared(asker: Asker, question: Question, document: str, variables: Mapping[str, Any]) -> Answer:
     """The answer, after what is to be done before."""
     if question.before is not None:
-        await asker.ask(mutation("updateCustomer"), {"input": question.before})
+        name, given = question.before
+        data = await asker.data(mutation(name).replace("status", "customerNumber"), {"input": given})
+        made = ((data or {}).get(name) or {}).get("customer") or {}
+        if variables["input"].get("customerNumber") == MADE:
+            variables = {"input": {**variables["input"], "customerNumber": made.get("customerNumber", 0)}}
     return await asker.ask(document, variables)
 
 

@@ -17,6 +17,7 @@ from graphql import (
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
+    GraphQLUnionType,
     get_named_type,
     is_required_argument,
     is_required_input_field,
@@ -32,6 +33,10 @@ from tests.security.heard import heard
 
 SNAPSHOT = Path(__file__).parents[2] / "schema" / "permissions.tsv"
 CUSTOMER_NUMBER = 1_000_000_001
+PTICKET_NUMBER = 1_000_000_002
+"""Of a personnel-ticket profile that can be merged into the customer's."""
+ORDER_ID = "ORDER-1"
+COMPANY_ID, EMPLOYEE_ID, MEMBER_ID, IMPORT_ID, REPORT_ID = 101, 102, 103, 104, 105
 MOST_NAMED = 20
 """How many coordinates a refusal names, and so how many may be denied in one document."""
 GRAPH = schema._schema.type_map
@@ -91,7 +96,7 @@ class Step(NamedTuple):
         given = [
             f"{name}: {literal(argument, name, self.field)}"
             for name, argument in definition.args.items()
-            if is_required_argument(argument)
+            if is_required_argument(argument) or f"{self.field}.{name}" in KNOWN
         ]
         arguments = f"({', '.join(given)})" if given else ""
         selection = f" {{ {below or '__typename'} }}" if leads_on(self) else ""
@@ -108,23 +113,47 @@ def fields_of(type_name: str) -> dict[str, Any]:
 
 def leads_on(step: Step) -> bool:
     """Whether a field answers objects."""
-    return isinstance(
-        get_named_type(fields_of(step.type_name)[step.field].type), GraphQLObjectType | GraphQLInterfaceType
-    )
+    below = get_named_type(fields_of(step.type_name)[step.field].type)
+    return isinstance(below, GraphQLObjectType | GraphQLInterfaceType | GraphQLUnionType)
 
 
 KNOWN: Mapping[str, str] = {
+    "activeTicketRightsHolders.at": '"2026-06-01"',
+    "activeTicketRightsHolders.companyId": str(COMPANY_ID),
+    "company.companyId": str(COMPANY_ID),
+    "employee.employeeId": str(EMPLOYEE_ID),
+    "employeeImport.id": f'"{IMPORT_ID}"',
+    "employeeImports.companyId": str(COMPANY_ID),
+    "explainEligibility.employeeId": str(EMPLOYEE_ID),
+    "familyMember.familyMemberId": str(MEMBER_ID),
+    "fipMonthlyTicketReport.companyId": str(COMPANY_ID),
+    "fipMonthlyTicketReport.month": "12",
+    "fipMonthlyTicketReport.year": "2025",
+    "taxSavingReport.id": f'"{REPORT_ID}"',
     "CustomerLookup.customerNumber": str(CUSTOMER_NUMBER),
-    "customerNumber": "9",
+    "mergeCustomersPreview.customerNumber": str(CUSTOMER_NUMBER),
+    "mergeCustomersPreview.pticketCustomerNumber": str(PTICKET_NUMBER),
     "organisationId": "1",
+    "orderId": f'"{ORDER_ID}"',
     "countryCode": '"NOR"',
     "postCode": '"0155"',
-    "postalAddressId": '"9"',
-    "expirationDate": '"2099-12-31"',
+    "ecardNumber": '"0700000001"',
+    "ecardOperator": '"16160"',
     "id": f'"{written("Customer", CUSTOMER_NUMBER)}"',
     "ids": f'"{written("Customer", CUSTOMER_NUMBER)}"',
 }
-"""Values that are good for a field or an argument of that name. Mutations name customer 9, whom nobody has: they run,
+"""Values that are good for a field or an argument of that name; those of an argument are given even if they need not
+be."""
+OF_SCALAR: Mapping[str, str] = {
+    "Boolean": "true",
+    "Date": '"2099-12-31"',
+    "DateTime": '"2026-01-31T12:00:00Z"',
+    "Float": "9",
+    "ID": '"9"',
+    "Int": "9",
+    "Long": "9",
+}
+"""Values for all others; of any further scalar it is the text x. Mutations name customer 9, whom nobody has: they run,
 and change nothing that another request needs."""
 
 
@@ -140,7 +169,7 @@ def literal(given: GraphQLArgument | GraphQLInputField, name: str, owner: str) -
     elif isinstance(named, GraphQLEnumType):
         text = next(iter(named.values))
     else:
-        text = KNOWN.get(f"{owner}.{name}") or KNOWN.get(name) or '"x"'
+        text = KNOWN.get(f"{owner}.{name}") or KNOWN.get(name) or OF_SCALAR.get(named.name, '"x"')
     return f"[{text}]" if isinstance(type_, GraphQLList) else text
 
 

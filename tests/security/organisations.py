@@ -7,7 +7,7 @@ their stock. What begins with 7, or has `zq7` in it, exists nowhere.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -15,20 +15,27 @@ import sqlalchemy as sa
 
 from datastore import customer as stored
 from datastore.audit import Reveal, record_reveals
-from datastore.base import Base, KeyText
+from datastore.base import Base, KeyText, rfc3339
 from datastore.customer import CustomerStatus, ProfileType
+from datastore.customer_merge import CustomerMerge
 from datastore.database import Database
 from datastore.demo.numbers import ecard_number_16digits
 from datastore.reading import columns
 from datastore.text import email_key
 from datastore.viewer import GRANTABLE, Viewer
+from resolvers.customer.passwords import HASHER
 from tests.factories.customer import CHANGES, MOMENT, inserted
 
 OPERATOR = "16160"
 OWN_CARD = "5500000001"
+UNUSED_CARD = "5500000009"
+OWN_ORDER, SHARED_ORDER = "order-of-ours", "order-of-all"
+PASSWORD = "the right password"
+"""Of every customer who is active."""
+PASSWORD_HASH = HASHER.hash(PASSWORD)
 SHORTEST_MARK = 8
 DIGITS = {"telephone_number", "telephone_number_no_country_code", "landline_number", "ecard_number"}
-KINDS = ("active", "connected", "deleted", "merged", "passive", "temporary")
+KINDS = ("active", "connected", "deleted", "merged", "passive", "pticket", "temporary")
 
 
 @dataclass(slots=True)
@@ -41,7 +48,13 @@ class Stock:
     addresses: dict[str, stored.PostalAddress] = field(default_factory=dict)
     cards: dict[str, stored.Ecard] = field(default_factory=dict)
     tickets: dict[str, stored.PersonnelTicketBearer] = field(default_factory=dict)
+    consents: dict[str, stored.CustomerConsent] = field(default_factory=dict)
+    accounts: dict[str, stored.CustomerAccount] = field(default_factory=dict)
+    notes: dict[str, stored.Note] = field(default_factory=dict)
+    travellers: dict[str, stored.TravellerInfo] = field(default_factory=dict)
     marks: set[str] = field(default_factory=set)
+    offered: set[str] = field(default_factory=set)
+    """Marks of the preference, which are no secret in its organisation."""
     preference: stored.Preference | None = None
     _counted: Any = field(default_factory=count)
 
@@ -72,16 +85,17 @@ class Stock:
 
 async def stock(database: Database, number: int, organisation_id: int, preference: stored.Preference | None) -> Stock:
     """Store a customer of every kind, with what hangs on it. A preference of the organisation is made if none is
-    given; it has the same code in every organisation."""
+    given."""
     made = Stock(number, organisation_id)
     made.preference = preference or await made.store(
         database,
         stored.Preference,
+        id=number * 1_000_000_000 + 900,
         organisation_id=organisation_id,
-        preference_code="SEAT",
         preference_type="TRAVEL",
         **CHANGES,
     )
+    made.offered, made.marks = made.marks, set()
     for place, kind in enumerate(KINDS):
         email = f"{made.mark()}@example.no"
         name = made.mark()
@@ -95,6 +109,7 @@ async def stock(database: Database, number: int, organisation_id: int, preferenc
             "email_old": email if kind == "deleted" else None,
             "country_code": "+49",
             "date_of_birth": date(1900 + number, 2, 1 + place),
+            "password_hash": PASSWORD_HASH,
             **CHANGES,
             **OF_KIND[kind](number * 10_000),
         }
@@ -102,7 +117,19 @@ async def stock(database: Database, number: int, organisation_id: int, preferenc
         made.marks |= {str(owner.customer_number), email}
         made.customers[kind] = owner
         await belongings(database, made, kind, owner)
+    await merged(database, made)
     return made
+
+
+async def merged(database: Database, made: Stock) -> None:
+    """How the merged profile became that, as far as undoing it needs it."""
+    owner, into = made.customers["merged"], made.customers["active"]
+    names = ("changed_by", "changed_by_channel", "merged_into_id")
+    values = {"status": "A", "changed_at": rfc3339(MOMENT), "version": 1, **dict.fromkeys(names)}
+    before = [{"table": "customer", "key": owner.id, "values": values, "version": owner.version}]
+    await made.store(
+        database, CustomerMerge, customer_id=into.id, merged_id=owner.id, merged_at=datetime.now(UTC), before=before
+    )
 
 
 OF_KIND: dict[str, Any] = {
@@ -115,6 +142,7 @@ OF_KIND: dict[str, Any] = {
     },
     "merged": lambda first: {"status": CustomerStatus.PASSIVE, "merged_into_id": first},
     "passive": lambda _: {"status": CustomerStatus.PASSIVE},
+    "pticket": lambda _: {"profile_type": ProfileType.PERSONNEL_TICKET},
     "temporary": lambda _: {"profile_type": ProfileType.TEMPORARY, "expiration_date": date(2099, 12, 31)},
 }
 
@@ -128,24 +156,30 @@ async def belongings(database: Database, made: Stock, kind: str, owner: stored.C
     )  # fmt: skip
     card = made.mark(digits=True)
     made.cards[kind] = await made.store(
-        database, stored.Ecard, ecard_operator=OPERATOR, ecard_number=card, start_of_ownership=MOMENT,
-        ecard_number_16digits=ecard_number_16digits(OPERATOR, card), **of, **CHANGES,
+        database, stored.Ecard, id=owner.customer_number, ecard_operator=OPERATOR, ecard_number=card,
+        start_of_ownership=MOMENT, ecard_number_16digits=ecard_number_16digits(OPERATOR, card), **of, **CHANGES,
     )  # fmt: skip
-    for is_legacy in (False, True):
-        await made.store(
+    for is_legacy in (True, False):
+        consent = await made.store(
             database, stored.CustomerConsent, is_legacy=is_legacy, consent_choice=True, **of, **CHANGES
-        )  # fmt: skip
+        )
+    made.consents[kind] = consent
+    await made.store(
+        database, stored.CustomerConsentAnswer, consent_id=consent.id, consent_choice=True, answered_at=MOMENT, **of
+    )
     assert made.preference
     await made.store(database, stored.CustomerPreference, preference_id=made.preference.id, **of, **CHANGES)
-    await made.store(database, stored.CustomerAccount, created_at=MOMENT, **of)
+    made.accounts[kind] = await made.store(
+        database, stored.CustomerAccount, id=owner.customer_number, created_at=MOMENT, **of
+    )
     text = database.keys.seal(made.mark(), stored.Note.text)
-    await made.store(database, stored.Note, text=text, **of, **CHANGES)
+    made.notes[kind] = await made.store(database, stored.Note, id=owner.customer_number, text=text, **of, **CHANGES)
     made.tickets[kind] = await made.store(
         database, stored.PersonnelTicketBearer, bearer_customer_id=owner.id, **of, **CHANGES
     )
-    await made.store(
+    made.travellers[kind] = await made.store(
         database, stored.TravellerInfo, organisation_id=made.organisation_id, legs=[made.mark()], **of
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +231,12 @@ async def fill(database: Database) -> World:
     await own.store(
         database, stored.CustomerPreference, customer_id=mine.id, preference_id=foreign.preference.id, **CHANGES
     )
+    on_orders = [(each, order) for order in (OWN_ORDER, SHARED_ORDER) for each in (own, neighbour)]
+    for travels, order in (*on_orders, (foreign, SHARED_ORDER)):
+        await travels.store(
+            database, stored.TravellerInfo, customer_id=travels.customers["active"].id, order_id=order,
+            organisation_id=travels.organisation_id, legs=[travels.mark()],
+        )  # fmt: skip
     for card in (OWN_CARD, shared_card(foreign), shared_card(neighbour)):
         await own.store(
             database, stored.Ecard, customer_id=mine.id, ecard_operator=OPERATOR, ecard_number=card,

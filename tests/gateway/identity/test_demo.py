@@ -97,7 +97,8 @@ async def test_every_role_becomes_the_caller_it_describes(role: str) -> None:
     assert viewer.permissions == wanted.permissions <= GRANTABLE
     assert (viewer.subject, viewer.client_id) == (wanted.subject, wanted.client_id)
     assert viewer.customer_number == wanted.customer_number
-    assert viewer.mode is (Mode.USER if role == "customer" else Mode.CLIENT)
+    assert viewer.employee_id == wanted.employee_id
+    assert viewer.mode is (Mode.USER if role in ("customer", "employee") else Mode.CLIENT)
     assert re.fullmatch(r"[A-Z][^.]*\.", wanted.description)
 
 
@@ -105,7 +106,8 @@ def test_only_the_admin_is_internal_and_may_do_everything() -> None:
     assert [name for name, role in ROLES.items() if role.tenant is TenantKind.INTERNAL] == ["admin"]
     assert [name for name, role in ROLES.items() if role.permissions == GRANTABLE] == ["admin"]
     assert ROLES["conductor"].permissions == {Permission.CUSTOMER_READ, Permission.JOURNEY_READ}
-    assert ROLES["hr"].permissions == frozenset()
+    assert {Permission.EMPLOYEE_WRITE, Permission.SSN_REVEAL} < ROLES["hr"].permissions
+    assert not {Permission.CUSTOMER_READ, Permission.PERSONNEL_CODE_WRITE} & ROLES["hr"].permissions
 
 
 async def test_the_customer_is_the_first_of_the_demo_data(database: Database) -> None:
