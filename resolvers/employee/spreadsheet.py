@@ -26,6 +26,12 @@ class Row:
     error: ErrorCode | None = None
 
 
+COMMA_OR_LINE_BREAK = re.compile("[,\n]")
+SEMICOLON_OR_LINE_BREAK = re.compile("[;\n]")
+CELL_ENDS = {",": COMMA_OR_LINE_BREAK, ";": SEMICOLON_OR_LINE_BREAK}
+"""Separator -> what ends a cell that is not in quotes."""
+
+
 class Place(Enum):
     """Where in a row one is."""
 
@@ -41,7 +47,7 @@ class Lines:
 
     def __init__(self, separator: str, line: int = 1) -> None:
         self._separator = separator
-        self._cell_ends = re.compile(f"[{separator}\n]")
+        self._cell_ends = CELL_ENDS[separator]
         self._place = Place.CELL_BEGINS
         self._line = self._begins = line
         self._parts: list[str] | None = []  # None: the row is too long to be kept

@@ -240,8 +240,12 @@ async def test_a_violated_unique_constraint_has_its_name_on_both_databases(datab
 
 
 def ancestors(table: sa.Table) -> list[sa.Table]:
-    """The tables that rows of a table refer to, from the top."""
-    above = {key.column.table for key in table.foreign_keys} - {table}
+    """The tables that rows of a table refer to, at any depth, from the top."""
+    above: set[sa.Table] = set()
+    found = {table}
+    while found:
+        found = {key.column.table for each in found for key in each.foreign_keys} - above - {table}
+        above |= found
     return [each for each in Base.metadata.sorted_tables if each in above]
 
 

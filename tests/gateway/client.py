@@ -26,13 +26,16 @@ PLENTY = 10**9
 
 
 def settings(url: str, **more: Any) -> Settings:
-    """The settings of a gateway on this database that trusts `ISSUERS` and never runs a caller out of points."""
+    """The settings of a gateway on this database that trusts `ISSUERS`, never runs a caller out of points, and does
+    nothing but answer."""
     given: dict[str, Any] = {
         "database_url": url,
         "issuers": [each.issuer for each in ISSUERS.values()],
         "encryption_keys": ENCRYPTION_KEYS,
         "rate_points": PLENTY,
         "rate_points_per_second": PLENTY,
+        "background_seconds": 0,
+        "expire_seconds": 0,
     }
     return Settings(**(given | more))
 
