@@ -73,10 +73,10 @@ async def remove(database: Database, import_id: int) -> None:
 async def remove_old(database: Database, now: datetime) -> None:
     """Remove uploads that nobody can import any more, half ones too, and what is left of those that were imported."""
     is_old = RUNS.c.uploaded_at < now - KEPT - GRACE
-    old = select(RUNS.c.id).where(is_old, CHUNKS.c.import_id == RUNS.c.id)
+    old = select(RUNS.c.id).where(is_old)
     at_work = select(UPLOAD).where(RUNS.c.started_at.is_not(None), RUNS.c.finished_at.is_(None))
     async with database.write() as session:
-        await session.execute(delete(CHUNKS).where(old.exists(), CHUNKS.c.import_id.not_in(at_work)))
+        await session.execute(delete(CHUNKS).where(CHUNKS.c.import_id.in_(old), CHUNKS.c.import_id.not_in(at_work)))
         await session.execute(delete(RUNS).where(is_old, RUNS.c.started_at.is_(None)))
 
 

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datastore.audit import Act, AuditKind, append
 from datastore.changes import stop_noting
 from datastore.employee.codes import TicketType
-from datastore.employee.facts import Fetch
+from datastore.employee.facts import Fetch, within
 from datastore.employee.personnel import Company, Employee, FamilyMember
 from datastore.employee.rights import SimpleRule, SimpleRuleVersion, TicketRight
 from datastore.reading import among, columns, records, visible
@@ -41,10 +41,24 @@ class Changes:
         self.updated.append({"key": right_id, "until": until, "rule": rule_id, "at_version": rule_version})
 
 
-async def lock_rights(write: Write, company_id: int) -> None:
-    """Be alone in changing the ticket rights of a company's employees, until the end of the transaction. Whoever stores
-    rights calls this before reading those that there are."""
-    await write.lock(LOCK, company_id)
+async def lock_rights(write: Write, *company_ids: int) -> None:
+    """Be alone in changing the ticket rights of companies' employees, until the end of the transaction. Whoever stores
+    rights calls this before reading those that there are; whoever moves an employee from one company to another, for
+    both of them, before the row of the employee is locked."""
+    for company_id in sorted(company_ids):
+        await write.lock(LOCK, company_id)
+
+
+async def lock_rights_of(write: Write, employee_id: int) -> Employee | None:
+    """`lock_rights` for the company of an employee, who cannot move to another one from here on. The employee, if the
+    viewer may see it; else nothing is locked."""
+    fetch, locked = within(write.session), None
+    while employee := await visible_employee(fetch, write.viewer, employee_id):
+        if employee.company_id == locked:
+            break
+        locked = employee.company_id
+        await lock_rights(write, locked)
+    return employee
 
 
 async def visible_company(fetch: Fetch, viewer: Viewer, company_id: int) -> Company | None:

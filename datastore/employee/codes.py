@@ -3,7 +3,7 @@
 from datetime import date
 from enum import Enum
 
-from sqlalchemy import Date, String, UniqueConstraint
+from sqlalchemy import Date, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from datastore.base import Base, BigKey, ForEverybody, KeyText, letters
@@ -101,7 +101,7 @@ class PostalPlace(ForEverybody, Deletable, Versioned, Changes, Base):
     place: Mapped[str] = mapped_column(String(100))
     country: Mapped[str] = mapped_column(String(3), default="NOR")
 
-    __table_args__ = (UniqueConstraint("code", "country"),)
+    __table_args__ = (UniqueConstraint("code", "country"), Index("ix_postal_place_code_id", "code", "id"))
 
 
 class Station(ForEverybody, Versioned, Changes, Base):

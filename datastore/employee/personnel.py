@@ -48,6 +48,8 @@ class Company(Deletable, Versioned, Changes, Base):
     report_separator: Mapped[str] = mapped_column(String(1), default=",")
     employee_no_prefix: Mapped[str | None] = mapped_column(KeyText(10))
 
+    __table_args__ = (Index("ix_company_name_key_id", "name_key", "id"),)
+
     @classmethod
     def visible_to(cls, viewer: Viewer) -> ColumnElement[bool]:
         """Internal callers see all companies; clients those of their organisation, and of these only the one that
@@ -133,7 +135,11 @@ class ImportedEmployee(Employment, Base):
 
     @declared_attr.directive
     def __table_args__(cls) -> Any:  # noqa: N805
-        return (UniqueConstraint("company_id", "employee_no"),)
+        return (
+            UniqueConstraint("company_id", "employee_no"),
+            Index("ix_imported_employee_employee_no", "employee_no"),
+            Index("ix_imported_employee_of_company", "company_id", "id"),
+        )
 
     @classmethod
     def visible_to(cls, viewer: Viewer) -> ColumnElement[bool]:
@@ -158,6 +164,10 @@ class Employee(Employment, Base):
             UniqueConstraint("company_id", "employee_no"),
             Index("ix_employee_by_surname", "company_id", "surname_key", "id"),
             Index("ix_employee_by_hire_start_date", "company_id", "hire_start_date", "id"),
+            # For those of several companies, in order and by number.
+            Index("ix_employee_surname_key_id", "surname_key", "id"),
+            Index("ix_employee_employee_no_id", "employee_no", "id"),
+            Index("ix_employee_hire_start_date_id", "hire_start_date", "id"),
         )
 
     @classmethod

@@ -131,6 +131,16 @@ class StationPair(Base):
         return seen.correlate_except(order).exists()
 
 
+READY = "{system}_is_ready_to_sync AND {system}_sync_timestamp IS NULL AND {system}_error_message IS NULL"
+"""What the systems ask for all the time: few rights, in an index of their own."""
+
+
+def _few(name: str, condition: str) -> Index:
+    """An index of the few rows that meet a condition."""
+    where: Any = literal_column(condition)
+    return Index(name, "id", sqlite_where=where, postgresql_where=where)
+
+
 class TicketRight(OfHolder, Versioned, Base):
     """A right to a ticket type from a day to before another one, within one calendar year (rules E30 to E35)."""
 
@@ -155,7 +165,14 @@ class TicketRight(OfHolder, Versioned, Base):
 
     __table_args__ = (
         Index("ix_ticket_right_valid", "employee_id", "valid_from", "valid_until"),
+        # For an employee's own rights: else SQLite takes all that are nobody's in a family.
+        Index("ix_ticket_right_of_person", "employee_id", "family_member_id"),
         UniqueConstraint("ticket_holder_id", "ticket_type_id", "valid_from"),
+        *(
+            _few(f"ix_ticket_right_{system}_{state}", condition.format(system=system))
+            for system in ("ticket", "customer")
+            for state, condition in (("failed", "{system}_error_message IS NOT NULL"), ("ready", READY))
+        ),
     )
 
 

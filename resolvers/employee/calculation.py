@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datastore.employee import calculation as stored
 from datastore.employee.codes import TicketType
 from datastore.employee.facts import EmployeeFacts, Fetch, Holder, facts_of, within
+from datastore.employee.personnel import Employee
 from datastore.employee.rights import SimpleRule
 from datastore.viewer import Permission, Viewer
 from datastore.writing import Write
@@ -93,8 +94,9 @@ async def _whose(write: Write, given: CalculateTicketRightsInput) -> ColumnEleme
         raise refuse(ErrorCode.EXACTLY_ONE_NEEDED, "employeeId")
     name = "companyId" if given.employee_id is None else "employeeId"
     company_id: int | None = given.company_id
+    employee: Employee | None = None
     if given.employee_id is not None:
-        employee = await stored.visible_employee(fetch, write.viewer, given.employee_id)
+        employee = await stored.lock_rights_of(write, given.employee_id)
         if employee is None:
             raise refuse(ErrorCode.EMPLOYEE_NOT_FOUND, name, rejected=[given.employee_id])
         company_id = employee.company_id
@@ -104,13 +106,11 @@ async def _whose(write: Write, given: CalculateTicketRightsInput) -> ColumnEleme
         raise refuse(ErrorCode.COMPANY_NOT_FOUND, name, rejected=[company_id])
     if company.is_deleted:
         raise refuse(ErrorCode.COMPANY_DELETED, name, rejected=[given.employee_id or company_id])
-    await stored.lock_rights(write, company_id)
-    if given.expected_version is not None:
-        versioned: Any = company
-        if given.employee_id is not None:
-            versioned = await stored.visible_employee(fetch, write.viewer, given.employee_id)
-        if versioned is None or given.expected_version != versioned.version:
-            raise refuse(ErrorCode.VERSION_CONFLICT, "expectedVersion", rejected=[given.expected_version])
+    if employee is None:
+        await stored.lock_rights(write, company_id)
+    versioned = employee or company
+    if given.expected_version not in (None, versioned.version):
+        raise refuse(ErrorCode.VERSION_CONFLICT, "expectedVersion", rejected=[given.expected_version])
     if given.employee_id is not None:
         return stored.is_employee(given.employee_id)
     return stored.of_company(company_id)
@@ -259,4 +259,5 @@ def _shown(viewer: Viewer, holder: Holder, reason: eligibility.Reason, rules: Ma
     is_of_another = reason.condition not in eligibility.OF_THE_HOLDER
     if viewer.is_user and is_of_another and holder.employee.id not in viewer.employee_ids:
         fact = None
+        is_met = None if reason.condition in eligibility.SENSITIVE else is_met
     return ShownReason(reason.condition, is_met, fact, rules[reason.rule.id] if reason.rule else None)

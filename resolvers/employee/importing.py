@@ -16,6 +16,7 @@ from strawberry.utils.str_converters import to_camel_case
 from datastore.employee import changing as statements
 from datastore.employee import codes
 from datastore.employee import personnel as stored
+from datastore.employee.calculation import lock_rights
 from datastore.employee.facts import Fetch, within
 from datastore.employee.rights import TicketRightsHolder
 from datastore.sealing import Keyring
@@ -205,8 +206,10 @@ def prefixed(prefix: str | None, number: str) -> str:
 
 
 def own_number(prefix: str | None, number: str) -> str:
-    """The number of an imported employee: without the company's prefix, unless nothing else would be left."""
-    return number.removeprefix(prefix or "") or number
+    """The number of an imported employee: without the company's prefix, unless `prefixed` would then give another
+    number than this one: where nothing would be left, or something that begins with the prefix, too."""
+    own = number.removeprefix(prefix or "")
+    return own if own and prefixed(prefix, own) == prefixed(prefix, number) else number
 
 
 def sealed(keys: Keyring, row: Any, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -266,6 +269,8 @@ async def save(
         here: Any = row
         if await write.exists(row, here.id != mine, company_id=company.id, employee_no=wanted):
             raise refuse(ErrorCode.EMPLOYEE_NO_TAKEN, "employeeNo", rejected=[number])
+    if imported is not None and imported.company_id != company.id:
+        await lock_rights(write, imported.company_id, company.id)
     employee: stored.Employee | None = await write.get(stored.Employee.id, mine) if imported else None
     by = by_whom(write)
     also = {"company_id": company.id, "last_update": write.now, "source_last_update": by}

@@ -101,9 +101,7 @@ async def create_manual_order(write: Write, given: CreateManualOrderInput) -> st
     too many years or pairs, STATION_PAIRS_NOT_ALLOWED, STATIONS_EQUAL, STATION_NOT_FOUND, TICKET_RIGHT_OVERLAPS.
     """
     fetch = within(write.session)
-    seen = await calculation.visible_employee(fetch, write.viewer, given.employee_id)
-    if seen is not None:
-        await calculation.lock_rights(write, seen.company_id)  # a calculation locks this, then the employees
+    await calculation.lock_rights_of(write, given.employee_id)  # a calculation locks this, then the employees
     employee = await employee_in(write, given.employee_id, deleted_too=True)
     member = await _member(write, given, employee)
     problems = Problems()

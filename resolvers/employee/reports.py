@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import strawberry
@@ -122,8 +123,8 @@ class ReportJob:
 
 
 def line_of(report: TaxSavingReport, found: Any) -> Sequence[object]:
-    """The cells of a line. The amount is in øre; an unknown one is empty."""
+    """The cells of a line. The amount is in kroner with two decimals; an unknown one is empty."""
     name = f"{found.first_name} {found.surname}"
     unknown = found.amount is None
-    amount = "" if unknown else found.amount
+    amount = "" if unknown else f"{Decimal(found.amount).scaleb(-2):.2f}"
     return (found.employee_no, name, report.year, report.month, amount, "true" if unknown else "false")

@@ -276,6 +276,35 @@ async def test_calculations_from_different_days_at_the_same_time_leave_no_overla
     assert len(found) == len({each[:2] for each in found}) == 60
 
 
+@pytest.mark.rule("E31")
+async def test_an_employee_who_moves_while_the_company_is_calculated_has_no_day_twice(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await store_codes(database)
+    await store(database, {**KARI, "family": []})
+    await changed(database, Company, OTHER_COMPANY, organisation_id=1)
+    rights_from = calculation.stored.rights_from
+    patched = {"id": "1", "companyId": OTHER_COMPANY, "isDeleted": False, "employeeNo": "1"}
+    patched |= {"employmentTypeId": "FAST", "employmentPercentage": 100}
+    meanwhile: list[asyncio.Task[Any]] = []
+
+    async def move() -> None:
+        await done(database, document("patchImportedEmployee", "importedEmployee { id }"), patched)
+        await done(database, COUNT, {"companyId": OTHER_COMPANY, "at": "2026-08-01"})
+
+    async def slow(*given: Any) -> Any:
+        found = await rights_from(*given)
+        if not meanwhile:
+            meanwhile.append(asyncio.create_task(move()))
+            await asyncio.wait(meanwhile, timeout=0.5)
+        return found
+
+    monkeypatch.setattr(calculation.stored, "rights_from", slow)
+    await done(database, COUNT, {"companyId": COMPANY})
+    await asyncio.gather(*meanwhile)
+    assert [each[3:] for each in await stored_rights(database)] == [(JULY, NEW_YEAR)] * 2
+
+
 async def test_one_entry_in_the_log_tells_how_many(database: Database) -> None:
     await store_codes(database)
     await store(database, KARI)

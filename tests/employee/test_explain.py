@@ -131,6 +131,17 @@ async def test_users_see_themselves_and_an_employee_the_own_family(database: Dat
     assert said(private, "4")["FAMILY_RELATION"] == (True, "SAMBOER.")
 
 
+@pytest.mark.rule("E23")
+async def test_a_family_member_is_not_told_of_the_employees_health(database: Database) -> None:
+    await store_codes(database)
+    await store(database, {**KARI, "disability_proofs": [2026]})
+    proof = said((await explained(database, KARI_HERSELF, member=1))["HONNØR"], "10")["DISABILITY_PROOF"]
+    assert proof == (True, "Registered for 2026: yes.")
+    partner = await explained(database, HER_PARTNER, member=1)
+    assert said(partner["HONNØR"], "10")["DISABILITY_PROOF"] == (None, None)
+    assert said(partner["UNGDOM"], "11")["LOW_INCOME"][0] is False  # the partner's own matter
+
+
 @pytest.mark.rule("T04")
 async def test_foreign_people_are_answered_like_unknown_ones(database: Database) -> None:
     await store_codes(database)

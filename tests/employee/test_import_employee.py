@@ -228,6 +228,20 @@ async def test_a_number_is_given_once_in_a_company_with_or_without_prefix(databa
 
 
 @pytest.mark.rule("E04")
+@pytest.mark.rule("E11")
+async def test_numbers_that_begin_with_the_prefix_twice_are_numbers_of_their_own(database: Database) -> None:
+    await the_codes(database)
+    company = await a_company(database, employee_no_prefix="1")
+    for number in ("2", "112", "111", "11"):
+        await done(database, IMPORT, sent(company, employeeNo=number))
+    found = [("2", "12", 1), ("112", "112", 1), ("111", "111", 1), ("11", "11", 1)]
+    assert await numbers(database) == found
+    for number, of in (("12", "2"), ("1", None)):
+        errors = await refused(database, IMPORT, sent(company, employeeNo=number)) if of else []
+        assert errors == ([("EMPLOYEE_NO_TAKEN", "employeeNo", [of])] if of else [])
+
+
+@pytest.mark.rule("E04")
 async def test_one_of_many_imports_of_one_number_wins(database: Database) -> None:
     await the_codes(database)
     company = await a_company(database)

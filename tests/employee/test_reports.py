@@ -81,9 +81,9 @@ async def test_a_report_has_the_savings_of_a_companys_month(database: Database, 
     report = await made(database, company)
     assert lines(report) == [
         HEAD,
-        ["E1", "Ola Nordmann", "2026", "6", "12345", "false"],
+        ["E1", "Ola Nordmann", "2026", "6", "123.45", "false"],
         ["E2", "Ola Nordmann", "2026", "6", "", "true"],
-        ["E3", "Ola Nordmann", "2026", "6", "0", "false"],
+        ["E3", "Ola Nordmann", "2026", "6", "0.00", "false"],
     ]
     assert (report["year"], report["month"], report["company"]["name"]) == (2026, 6, "Togselskapet")
     assert (report["progress"], report["error"]) == (100, None)
@@ -95,7 +95,7 @@ async def test_cells_are_quoted_with_the_companys_separator_and_never_formulas(d
     company = await a_company(database, report_separator=";")
     await savings(database, company, 1, employee_no='=cmd|"x"', first_name="@SUM(1;2)", surname='"Kari"')
     report = await made(database, company)
-    assert report["csv"].splitlines()[1] == '"\'=cmd|""x""";"\'@SUM(1;2) ""Kari""";"2026";"6";"1";"false"'
+    assert report["csv"].splitlines()[1] == '"\'=cmd|""x""";"\'@SUM(1;2) ""Kari""";"2026";"6";"0.01";"false"'
     assert lines(report, ";")[0] == HEAD
 
 
@@ -193,7 +193,7 @@ async def test_two_workers_make_a_report_once(
             await ReportJob().batch(each, int(key))
 
     await asyncio.gather(work(database), work(other))
-    assert [line[4] for line in lines(await looked(database, key))[1:]] == [str(each) for each in range(30)]
+    assert [line[4] for line in lines(await looked(database, key))[1:]] == [f"0.{each:02}" for each in range(30)]
     await other.close()
 
 

@@ -20,7 +20,7 @@ from gateway.identity.demo import Role
 from schema.permission import permission_table
 from schema.root import schema
 from tests.execution.documents import Chosen, Document, literal
-from tests.execution.world import ORDERS
+from tests.execution.world import EMPLOYEE_ORDERS, ORDERS
 from tests.gateway.client import authorization, endpoint_of, gateway_client, settings
 
 CHANGING = re.compile(rb'("(?:correlationId|timestamp)":)"[^"]*"|("remaining":)\d+')
@@ -248,6 +248,8 @@ async def pages(gateway: Asked, asker: Asker) -> list[Chosen]:
     found: list[Chosen] = []
     wanted = [
         ("customers", "{{ list: customers{} {{ edges {{ cursor }} }} }}", ORDERS),
+        ("employees", "{{ list: employees{} {{ edges {{ cursor }} }} }}", EMPLOYEE_ORDERS),
+        ("ticketRights", "{{ list: ticketRights{} {{ edges {{ cursor }} }} }}", ({},)),
         ("auditLog", "{{ list: auditLog{} {{ edges {{ cursor }} }} }}", ({}, {"filter": {"operation": "Look1"}})),
         ("dataAccessLog", "{{ list: viewer {{ list: dataAccessLog{} {{ edges {{ cursor }} }} }} }}", ({},)),
     ]

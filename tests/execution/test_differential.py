@@ -21,10 +21,14 @@ from hypothesis import HealthCheck, Phase, given, seed
 from hypothesis import settings as how
 from hypothesis import strategies as st
 from hypothesis.errors import FlakyFailure
+from strawberry.types.base import StrawberryObjectDefinition
+from strawberry.utils.str_converters import to_camel_case
 
 from datastore.database import Database
 from gateway.documents import ParsedDocument
+from schema.relations import Below, Yearly
 from schema.root import schema
+from schema.view import DECLARED
 from tests.conftest import DIALECTS, KEYS
 from tests.execution.asking import ASKERS, Answer, Asked, Asker, both, pages
 from tests.execution.documents import Document, Pools, documents
@@ -40,6 +44,14 @@ AT_ONCE = 250
 PLANNED_PERCENT = 60
 ORDINARY = {"Query.errorMessages", "Query.nodes", "Customer.ecard", "Customer.preference", "AuditLogEntry.changes"}
 """Fields that need the ordinary execution: an operation with one of them compares it with itself."""
+ORDINARY |= {
+    f"{name}.{to_camel_case(field.python_name)}"
+    for name, kind in schema._schema.type_map.items()
+    if isinstance(definition := kind.extensions.get("strawberry-definition"), StrawberryObjectDefinition)
+    for field in definition.fields
+    if isinstance(field.metadata.get(DECLARED), Below | Yearly)
+}
+ORDINARY.add("Query.explainEligibility")
 SECONDS_BETWEEN_TOLD = 5
 
 

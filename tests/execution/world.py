@@ -13,13 +13,18 @@ from datastore.audit import Reveal, record_reveals
 from datastore.base import Base, KeyText, UtcDateTime
 from datastore.database import Database
 from datastore.demo.load import load
+from datastore.demo.personnel import beside
+from datastore.employee import codes, personnel, rights
 from datastore.reading import columns
 from datastore.viewer import GRANTABLE, TenantKind, Viewer
+from resolvers.employee.granting import granting
+from resolvers.oslo import today
 from schema.node import written
 from tests.execution.documents import Name, Pools
 from tests.factories.customer import inserted, some_customers
 
 CUSTOMERS = 300
+EMPLOYEES = 150
 NASTY = 12
 TEXTS = (
     'say "hello"',
@@ -62,8 +67,9 @@ NUMBERS = (2**53 + 1, 2**63 - 1, -(2**63), 0, -1, 2**31)
 
 async def fill(database: Database) -> Pools:
     """Store demo data and nasty rows. Answers what exists then."""
-    await load(database, CUSTOMERS, 1, lambda _: None)
+    await load(database, CUSTOMERS, 1, lambda _: None, beside(CUSTOMERS, granting, EMPLOYEES))
     await nasty(database)
+    await nasty_personnel(database)
     await revealed(database)
     return await pools(database)
 
@@ -159,6 +165,48 @@ async def nasty(database: Database) -> None:
         )
 
 
+async def nasty_personnel(database: Database) -> None:
+    """Two companies with two employees each, with a family and one of everything; the first one is the customer whose
+    number is the greatest one."""
+    values, year = Values(), today().year
+    kind: Any = (await database.fetch(select(codes.TicketType.id).limit(1)))[0].id
+    code: Any = (await database.fetch(select(codes.EmploymentType.code).limit(1)))[0].code
+    relation: Any = (await database.fetch(select(codes.FamilyRelation.code).limit(1)))[0].code
+    product: Any = (await database.fetch(select(codes.Product.id).limit(1)))[0].id
+
+    async def one(row: type[Any], **more: Any) -> Any:
+        given = {**values.of(row), **more}
+        for name in {"ssn", "note"}.intersection(row.__table__.columns.keys()):
+            if row.__table__.columns[name].info:
+                given[name] = database.keys.seal(values.text(100), getattr(row, name))
+        return (await inserted(database, row, given))[0]
+
+    for place in range(4):
+        if place % 2 == 0:
+            company = await one(personnel.Company, organisation_id=1 + place // 2, is_deleted=False)
+        employed = {"company_id": company.id, "employment_type_id": code, "employee_no": f"{place} {values.text(30)}"}
+        imported = await one(personnel.ImportedEmployee, **employed)
+        number = 2**63 - 1 if place == 0 else None
+        more = {"id": imported.id, "is_deleted": place == 3, "customer_number": number}
+        employee = await one(personnel.Employee, **employed, **more, preferred_product_id=product)
+        of = {"employee_id": employee.id}
+        member = await one(personnel.FamilyMember, **of, relation_code=relation, customer_number=number)
+        await one(personnel.EmployeeYearlyFee, **of, year=year)
+        await one(personnel.EmployeeDisabilityProof, **of, year=year + 1)
+        await one(personnel.EmployeeCategory, **of, year=year, product_id=product)
+        await one(personnel.FamilyMemberLowIncome, family_member_id=member.id, year=year)
+        for family_member_id in (None, member.id):
+            of_holder = {**of, "family_member_id": family_member_id}
+            code_ = f"{place} {family_member_id} {values.text(30)}"
+            holder = await one(rights.TicketRightsHolder, **of_holder, ticket_holder_code=code_)
+            order = await one(rights.ManualOrder, **of_holder, ticket_type_id=kind)
+            right = {**of_holder, "ticket_type_id": kind, "ticket_holder_id": holder.id, "manual_order_id": order.id}
+            await one(rights.TicketRight, **right, valid_from=date(1, 1, 1), valid_until=date(9999, 12, 31))
+        run = {"company_id": company.id, "started_at": TIMES[0], "finished_at": TIMES[1]}
+        await one(rights.EmployeeImport, **run, errors=[{"line": 1, "column": TEXTS[place], "code": "SSN_INVALID"}])
+        await one(rights.TaxSavingReport, company_id=company.id, finished=TIMES[place])
+
+
 class Values:
     """Nasty values, each kind in turn."""
 
@@ -230,7 +278,10 @@ async def pools(database: Database) -> Pools:
     def some(values: Iterator[Any] | list[Any]) -> list[Any]:
         return list(dict.fromkeys(each for each in values if each))[:6]
 
+    people = await personnel_pools(database)
+    nodes = [*people.pop("nodes"), *(written("Customer", number) for number in numbers), written("Customer", 7)]
     values: dict[str, list[Any]] = {
+        **people,
         "customerNumber": [*numbers, 7],
         "customerNumbers": [*numbers, 7],
         "customerReferences": [*references, "unknown"],
@@ -245,8 +296,8 @@ async def pools(database: Database) -> Pools:
         "ecardOperator": ["16160", "16161", "x"],
         "username": [*emails[:6], "nobody@example.no"],
         "organisationId": [1, 2, 1, 99],
-        "id": [*(written("Customer", number) for number in numbers), written("Customer", 7), "Tm90ZTox", "!"],
-        "ids": [*(written("Customer", number) for number in numbers), written("Customer", 7)],
+        "id": [*nodes, "Tm90ZTox", "!", "1", "2"],
+        "ids": nodes,
         "firstName": ["a", "K", "Kari", "zz", "$1"],
         "surname": ["N", "a", "Ø", "aa", "%"],
         "email": [*emails[:4], "none@example.no"],
@@ -274,6 +325,45 @@ async def pools(database: Database) -> Pools:
     return Pools(values)
 
 
+async def personnel_pools(database: Database) -> dict[str, list[Any]]:
+    """What exists of personnel, by the names of arguments; and under `nodes` ids of nodes."""
+
+    async def of(row: type[Any], name: str, count: int) -> list[Any]:
+        """The first and the last values of a column."""
+        column, key = row.__table__.columns[name], row.__table__.columns["id"]
+        found = [
+            getattr(each, name)
+            for order in (key, key.desc())
+            for each in await database.fetch(select(column).order_by(order).limit(count))
+        ]
+        return [each for each in dict.fromkeys(found) if each is not None]
+
+    companies = await of(personnel.Company, "id", 4)
+    employees, members = await of(personnel.Employee, "id", 8), await of(personnel.FamilyMember, "id", 8)
+    given = await of(rights.TicketRight, "id", 6)
+    keys = {"Company": companies, "Employee": employees, "FamilyMember": members, "TicketRight": given}
+    return {
+        "companyId": [*companies, 7_000_000],
+        "employeeId": [*employees, 7_000_000],
+        "familyMemberId": [*members, 7_000_000],
+        "ticketHolderId": await of(rights.TicketRightsHolder, "id", 6),
+        "employeeNo": await of(personnel.Employee, "employee_no", 4),
+        "employmentTypeId": await of(codes.EmploymentType, "code", 4),
+        "name": ["a", "B", "Nord", *TEXTS[:3]],
+        "code": await of(codes.PostalPlace, "code", 4),
+        "country": ["NOR", "SWE", "nor", "x"],
+        "validAt": [f"{today().year}-06-01", "2026-01-01", "0001-01-01"],
+        "at": [f"{today().year}-06-01", "2026-01-01"],
+        "hiredFrom": ["2010-01-01", "0001-01-01"],
+        "hiredBefore": ["2010-01-01", "9999-12-31"],
+        "issuedFrom": ["2026-01-01", "0001-01-01"],
+        "issuedBefore": ["2026-06-01", "9999-12-31"],
+        "year": [2025, 2026, 2026, 9999],
+        "month": [*range(1, 13), 13],
+        "nodes": [written(name, key) for name, each in keys.items() for key in each],
+    }
+
+
 def tickets_of(customers: list[Any]) -> list[int]:
     """Numbers of some personnel-ticket profiles."""
     return [each.customer_number for each in customers if each.profile_type is stored.ProfileType.PERSONNEL_TICKET][:8]
@@ -289,3 +379,9 @@ ORDERS: tuple[Mapping[str, Any], ...] = (
     {"filter": {"surname": "a"}, "orderBy": {"field": Name("ORGANISATION_ID"), "direction": Name("DESC")}},
 )
 """Lists of customers, whose cursors are asked for beforehand."""
+EMPLOYEE_ORDERS: tuple[Mapping[str, Any], ...] = (
+    {},
+    {"orderBy": {"field": Name("EMPLOYEE_NO"), "direction": Name("DESC")}},
+    {"orderBy": {"field": Name("HIRE_START_DATE")}, "filter": {"includeDeleted": True}},
+)
+"""The same of employees."""

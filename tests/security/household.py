@@ -20,7 +20,7 @@ from tests.factories.employee import (
     an_employee,
     the_codes,
 )
-from tests.security.matrix import COMPANY_ID, CUSTOMER_NUMBER, EMPLOYEE_ID, IMPORT_ID, MEMBER_ID, REPORT_ID
+from tests.security.matrix import COMPANY_ID, CUSTOMER_NUMBER, EMPLOYEE_ID, IMPORT_ID, MEMBER_ID, REPORT_ID, RULE_ID
 
 ALL_KINDS = {"holder_kinds": ["EMPLOYEE", "FAMILY_MEMBER"]}
 
@@ -50,7 +50,8 @@ async def fill_household(database: Database) -> None:
 
     kind = await a_ticket_type(database, generates_ticket_rights=True, can_have_station_pairs=True)
     conditions = {**ALL_KINDS, "product_id": product.id}
-    rule = await a_rule(database, kind, conditions=ALL_KINDS)
+    rule = await a_rule(database, kind, id=RULE_ID, conditions=ALL_KINDS)
+    await a_rule(database, await a_ticket_type(database, "SE2"), name="In Sweden", conditions=ALL_KINDS)
     await a_rule(database, kind, name="With a product", conditions=conditions)
     past = {"name": "A", "ticket_type_id": kind.id, "conditions": conditions, "is_active": True}
     changed = {"changed_at": MOMENT, "changed_by": "admin"}

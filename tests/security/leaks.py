@@ -1,7 +1,7 @@
 """What a caller can find out about others: each question about them is asked again about what exists nowhere."""
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,19 @@ from tests.security.organisations import (
     nowhere,
     shared_card,
 )
+from tests.security.personnel import (
+    ASTRAY,
+    COLLEAGUE,
+    FOREIGN,
+    NEIGHBOUR,
+    OWN,
+    of_company,
+    of_customers,
+    of_households,
+    of_member,
+    of_people,
+    own_lists,
+)
 from tests.security.questions import MADE, WHO, WRITTEN_TO, Question, mutation, mutations
 
 UNKNOWN_ORGANISATION = 7
@@ -47,16 +60,32 @@ def user(stock: Stock) -> Role:
 BELOW = "customerNumber uuid firstName email parentId notes { text } ecards { ecardNumber } postalAddresses { town }"
 
 
+ONE_STEP = {
+    "Company": "companyId name",
+    "Customer": BELOW,
+    "Employee": "employeeNo firstName surname",
+    "EmployeeConnection": "totalItems nodes { employeeNo }",
+    "FamilyMember": "firstName surname",
+    "ManualOrder": "ticketNo",
+    "TicketHolder": "__typename",
+    "TicketRight": "ticketrightId note",
+    "TicketRightsHolder": "ticketHolderCode",
+}
+"""Type that leads back to where one came from -> what is asked of it."""
+
+
 def everything(type_name: str) -> str:
-    """All fields of a type, and of the types it leads to; from customer to customer one step, and not with all."""
+    """All fields of a type, and of the types it leads to; of those in `ONE_STEP` not all."""
     parts = []
     for name, definition in fields_of(type_name).items():
         step, below = Step(type_name, name), get_named_type(definition.type).name
-        parts.append(step.text(BELOW if below == "Customer" else everything(below)) if leads_on(step) else step.text())
+        parts.append(step.text(ONE_STEP.get(below) or everything(below)) if leads_on(step) else step.text())
     return " ".join(parts)
 
 
 ALL = everything("Customer")
+PERSON = f"employee {{ {ONE_STEP['Employee']} }} familyMember {{ {ONE_STEP['FamilyMember']} }}"
+PERSON_ALL = f"employee {{ {everything('Employee')} }} familyMember {{ {everything('FamilyMember')} }}"
 PAGE = f"totalItems totalPages pageInfo {{ startCursor endCursor hasNextPage hasPreviousPage }} nodes {{ {WHO} }}"
 LOOKUP = f"""query ($by: CustomerLookup!, $deleted: Boolean!) {{
   customer(by: $by, includeDeleted: $deleted) {{ {WHO} }}
@@ -265,6 +294,10 @@ def own_questions(own: Stock) -> Iterator[Question]:
     yield Question(PREVIEW, {"number": active, "pticket": ticket}, {})
     yield Question(mutation("exportCustomer"), {"input": {"customerNumber": active}}, {})
     yield Question(AUDIT_LOG, {}, {})
+    passive = {"by": {"customerNumber": own.customers["passive"].customer_number}, "deleted": True}
+    yield Question(LOOKUP.replace(WHO, PERSON), passive, {})
+    yield Question(f"{{ viewer {{ {PERSON_ALL} }} }}", {}, {})
+    yield from own_lists()
 
 
 async def find(
@@ -275,11 +308,20 @@ async def find(
     asker = Asker(client, caller)
     kept = {mark for other in others for mark in other.marks}
     kept |= {mark for other in others if other.organisation_id != own.organisation_id for mark in other.offered}
-    marks = re.compile("|".join(sorted(map(re.escape, kept))))
+    households = [world.households[other.number] for other in others]
+    households += [world.households[ASTRAY]] if world.foreign in others else []
+    households += [world.households[COLLEAGUE]] if is_user else []
+    for each in households:
+        kept |= each.marks | (each.company_marks if each.number != COLLEAGUE else set())
+    marks = any_of(kept)
     await Asker(client, FOREIGN_PARTNER).ask(mutation("updateCustomer", "used"), used(world.foreign))
     await Asker(client, user(world.neighbour)).ask(mutation("updateCustomer", "used"), used(world.neighbour))
     questions = [*own_questions(own), *organisations(own)]
+    for household in households:
+        questions += of_households(world.households[OWN], household, is_user=is_user)
     for other in others:
+        if not is_user and kinds is KINDS:
+            questions += of_customers(world.households[OWN], other)
         shared = {"by": {"ecardNumber": shared_card(other)}, "deleted": False}
         questions.append(Question(LOOKUP, shared, {"by": {"ecardNumber": OWN_CARD}, "deleted": False}))
         questions += [*searches(other), *(each for kind in kinds for each in about(own, other, kind, is_user))]
@@ -287,6 +329,38 @@ async def find(
             for by in ({"customerNumber": across.customer_number}, {"uuid": across.uuid}):
                 questions.append(Question(LOOKUP, {"by": by, "deleted": True}))
     questions += [each async for each in cursors(client, world)]
+    async for leak in answered_alike(asker, questions, marks):
+        yield leak
+
+
+async def find_of_households(client: httpx.AsyncClient, world: World, caller: Role) -> AsyncIterator[str]:
+    """Each thing that a client who is bound to the own company finds out about the employees of all others."""
+    own, others = world.households[OWN], [world.households[number] for number in (FOREIGN, NEIGHBOUR, ASTRAY)]
+    questions = [*own_lists(), *(each for other in others for each in of_households(own, other, is_user=False))]
+    kept = {mark for other in others for mark in other.marks | other.company_marks}
+    async for leak in answered_alike(Asker(client, caller), questions, any_of(kept)):
+        yield leak
+
+
+async def find_of_relative(client: httpx.AsyncClient, world: World, caller: Role) -> AsyncIterator[str]:
+    """Each thing that a member of the own family finds out about the employee and others."""
+    own, others = world.households[OWN], [world.households[each] for each in (FOREIGN, NEIGHBOUR, COLLEAGUE, ASTRAY)]
+    questions = [Question(f"{{ viewer {{ {PERSON_ALL} }} }}", {}, {}), *own_lists(), *of_people(own, own)]
+    # The own right is found by the company's id: whoever has a right may know of which company it is.
+    questions += [each for each in of_company(own, own) if "$filter" not in each.document]
+    questions += of_member(own)
+    questions += [each for other in others for each in of_households(own, other, is_user=True)]
+    kept = (own.marks - own.member_marks) | own.company_marks | {mark for other in others for mark in other.marks}
+    async for leak in answered_alike(Asker(client, caller), questions, any_of(kept)):
+        yield leak
+
+
+def any_of(marks: Iterable[str]) -> re.Pattern[str]:
+    return re.compile("|".join(sorted(map(re.escape, marks))))
+
+
+async def answered_alike(asker: Asker, questions: Iterable[Question], marks: re.Pattern[str]) -> AsyncIterator[str]:
+    """Each answer that has a mark in it, or is another one than that about what exists nowhere."""
     for question in questions:
         theirs = await prepared(asker, question, question.document, question.variables)
         if '"errorCode":"DOCUMENT_' in theirs.text or '"errorCode":"INTERNAL"' in theirs.text:

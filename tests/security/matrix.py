@@ -36,7 +36,7 @@ CUSTOMER_NUMBER = 1_000_000_001
 PTICKET_NUMBER = 1_000_000_002
 """Of a personnel-ticket profile that can be merged into the customer's."""
 ORDER_ID = "ORDER-1"
-COMPANY_ID, EMPLOYEE_ID, MEMBER_ID, IMPORT_ID, REPORT_ID = 101, 102, 103, 104, 105
+COMPANY_ID, EMPLOYEE_ID, MEMBER_ID, IMPORT_ID, REPORT_ID, RULE_ID = range(101, 107)
 MOST_NAMED = 20
 """How many coordinates a refusal names, and so how many may be denied in one document."""
 GRAPH = schema._schema.type_map

@@ -189,6 +189,8 @@ class World:
     own: Stock
     foreign: Stock
     neighbour: Stock
+    households: dict[int, Any] = field(default_factory=dict)
+    """What `personnel.fill_households` stores, by number."""
 
 
 async def fill(database: Database) -> World:

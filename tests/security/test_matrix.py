@@ -4,7 +4,18 @@ import pytest
 from graphql import GraphQLObjectType
 
 from tests.security.filled import TO_ERASE, TO_MERGE
-from tests.security.matrix import CUSTOMER_NUMBER, GRAPH, ROLES, WAYS, Matrix, denied, document, snapshot
+from tests.security.matrix import (
+    COMPANY_ID,
+    CUSTOMER_NUMBER,
+    GRAPH,
+    ROLES,
+    RULE_ID,
+    WAYS,
+    Matrix,
+    denied,
+    document,
+    snapshot,
+)
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("matrix")]
 
@@ -18,6 +29,12 @@ DONE = (
         __typename customerNumber erasedAt entries {{ __typename object action rows legalGround }}
       }}
     }} }}""",
+    f"""mutation {{ calculateTicketRights(input: {{companyId: {COMPANY_ID}, dryRun: true}}) {{
+      __typename calculation {{ __typename inserted effect {{ __typename gains {{ __typename validFrom }} }} }}
+    }} }}""",
+    f"""mutation {{ updateTicketRule(input: {{
+      ruleId: "{RULE_ID}", isActive: false, dryRun: true, companyId: {COMPANY_ID}
+    }}) {{ __typename effect {{ __typename losses {{ __typename validFrom }} }} }} }}""",
 )
 """What only a mutation that is carried out answers."""
 
@@ -51,30 +68,77 @@ async def test_every_field_is_denied_to_some_role_or_public(matrix: Matrix) -> N
 @pytest.mark.parametrize(
     ("name", "coordinate"),
     [
+        ("everything, a partner", "Mutation.createPersonnelCode"),
+        ("everything, a partner", "Mutation.createProduct"),
+        ("everything, a partner", "Mutation.createTicketRule"),
+        ("everything, a partner", "Mutation.createTicketType"),
+        ("everything, a partner", "Mutation.savePostalPlace"),
+        ("everything, a partner", "Mutation.saveStation"),
+        ("everything, a partner", "Mutation.updatePersonnelCode"),
+        ("everything, a partner", "Mutation.updateProduct"),
+        ("everything, a partner", "Mutation.updateTicketRule"),
+        ("everything, a partner", "Mutation.updateTicketType"),
         ("everything, a partner", "Query.auditLog"),
+        ("everything, a user", "Mutation.calculateTicketRights"),
         ("everything, a user", "Mutation.connectCustomer"),
         ("everything, a user", "Mutation.convertTemporaryCustomer"),
+        ("everything, a user", "Mutation.createCompany"),
         ("everything, a user", "Mutation.createCustomer"),
         ("everything, a user", "Mutation.createCustomerAccount"),
+        ("everything, a user", "Mutation.createFamilyMember"),
+        ("everything, a user", "Mutation.createManualOrder"),
         ("everything, a user", "Mutation.createNote"),
+        ("everything, a user", "Mutation.createPersonnelCode"),
         ("everything, a user", "Mutation.createPreference"),
+        ("everything, a user", "Mutation.createProduct"),
         ("everything, a user", "Mutation.createTemporaryCustomer"),
+        ("everything, a user", "Mutation.createTicketRule"),
+        ("everything, a user", "Mutation.createTicketType"),
+        ("everything, a user", "Mutation.deleteManualOrder"),
         ("everything, a user", "Mutation.deleteNote"),
         ("everything, a user", "Mutation.eraseCustomer"),
         ("everything, a user", "Mutation.exportCustomer"),
         ("everything, a user", "Mutation.generatePassword"),
+        ("everything, a user", "Mutation.importEmployee"),
+        ("everything, a user", "Mutation.importEmployees"),
         ("everything, a user", "Mutation.mergeCustomers"),
+        ("everything, a user", "Mutation.patchImportedEmployee"),
         ("everything, a user", "Mutation.restoreCustomer"),
+        ("everything, a user", "Mutation.savePostalPlace"),
+        ("everything, a user", "Mutation.saveStation"),
+        ("everything, a user", "Mutation.setEmployeeCategory"),
+        ("everything, a user", "Mutation.setEmployeeDisabilityProof"),
+        ("everything, a user", "Mutation.setEmployeeYearlyFee"),
+        ("everything, a user", "Mutation.setFamilyMemberLowIncome"),
         ("everything, a user", "Mutation.setPassword"),
+        ("everything, a user", "Mutation.setTicketRightSyncStatus"),
+        ("everything, a user", "Mutation.startTaxSavingReport"),
         ("everything, a user", "Mutation.unmergeCustomers"),
+        ("everything, a user", "Mutation.updateCompany"),
+        ("everything, a user", "Mutation.updateFamilyMember"),
         ("everything, a user", "Mutation.updateNote"),
+        ("everything, a user", "Mutation.updatePersonnelCode"),
         ("everything, a user", "Mutation.updatePreference"),
+        ("everything, a user", "Mutation.updateProduct"),
         ("everything, a user", "Mutation.updateTemporaryCustomer"),
+        ("everything, a user", "Mutation.updateTicketRule"),
+        ("everything, a user", "Mutation.updateTicketType"),
         ("everything, a user", "Mutation.verifyCredentials"),
+        ("everything, a user", "Query.activeTicketRightsHolders"),
         ("everything, a user", "Query.auditLog"),
+        ("everything, a user", "Query.companies"),
         ("everything, a user", "Query.customers"),
         ("everything, a user", "Query.customersByKey"),
+        ("everything, a user", "Query.employeeImport"),
+        ("everything, a user", "Query.employeeImports"),
+        ("everything, a user", "Query.employees"),
+        ("everything, a user", "Query.fipMonthlyTicketReport"),
+        ("everything, a user", "Query.importedEmployees"),
+        ("everything, a user", "Query.manualOrders"),
         ("everything, a user", "Query.mergeCustomersPreview"),
+        ("everything, a user", "Query.taxSavingReport"),
+        ("everything, a user", "Query.ticketRightsHolders"),
+        ("everything, a user", "Query.ticketRules"),
     ],
 )
 async def test_a_permission_does_not_help_a_caller_of_the_wrong_mode(

@@ -2,12 +2,14 @@
 
 import base64
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 import pytest_asyncio
 from sqlalchemy import delete, select, true
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from datastore import customer as stored
 from datastore.audit import AuditLogEntry
@@ -15,6 +17,7 @@ from datastore.base import Base
 from datastore.bookkeeping import IdempotencyRecord, SignInFailure
 from datastore.customer_merge import CustomerMerge
 from datastore.database import Database
+from datastore.employee import codes, personnel, rights
 from datastore.own_profiles import OwnProfiles
 from datastore.viewer import Permission, TenantKind
 from gateway.documents import Documents
@@ -23,8 +26,25 @@ from gateway.identity.demo import Role
 from tests.conftest import KEYS
 from tests.gateway.client import authorization, endpoint_of, gateway_client, settings
 from tests.security.conftest import QUIET
-from tests.security.leaks import EMPLOYEE, LOOKUP_ALL, PARTNER, Asker, find, user
+from tests.security.leaks import (
+    EMPLOYEE,
+    LOOKUP_ALL,
+    PARTNER,
+    Asker,
+    find,
+    find_of_households,
+    find_of_relative,
+    user,
+)
 from tests.security.organisations import KINDS, Stock, World, fill
+from tests.security.personnel import (
+    CLIENT,
+    EMPLOYEE_BY_ID,
+    MEMBER_BY_ID,
+    OWN,
+    fill_households,
+    of_households,
+)
 from tests.security.questions import mutation
 
 pytestmark = [
@@ -46,7 +66,48 @@ CANNOT_LEAK: dict[type[Base], str] = {
     stored.PostalAddress: f"{REACHED_THROUGH_ITS_OWNER}; mutations look it up by its key and its owner's together",
 }
 """Row class -> why its own `visible_to` is not what keeps it from others today."""
-LEAKS = (stored.Customer, stored.Ecard, stored.Preference, stored.TravellerInfo)
+OF_EVERYBODY = "a list that everybody may read"
+CANNOT_LEAK |= {
+    personnel.EmployeeCategory: REACHED_THROUGH_ITS_OWNER,
+    personnel.EmployeeDisabilityProof: REACHED_THROUGH_ITS_OWNER,
+    personnel.EmployeeYearlyFee: REACHED_THROUGH_ITS_OWNER,
+    personnel.FamilyMemberLowIncome: REACHED_THROUGH_ITS_OWNER,
+    rights.SimpleRule: OF_EVERYBODY,
+    rights.SimpleRuleVersion: OF_EVERYBODY,
+    rights.StationPair: REACHED_THROUGH_ITS_OWNER,
+    rights.TaxSaving: "no field of the graph shows it; reports are of a company, whose own visibility decides",
+    rights.UploadChunk: "no field of the graph shows it; an import looks its parts up by its own key",
+    **dict.fromkeys(
+        (
+            codes.EmploymentEndCause,
+            codes.EmploymentType,
+            codes.FamilyRelation,
+            codes.FipTicketType,
+            codes.PayType,
+            codes.PostalPlace,
+            codes.Product,
+            codes.Station,
+            codes.TicketType,
+            codes.TravelType,
+        ),
+        OF_EVERYBODY,
+    ),
+}
+LEAKS = (
+    stored.Customer,
+    stored.Ecard,
+    stored.Preference,
+    stored.TravellerInfo,
+    personnel.Company,
+    personnel.Employee,
+    personnel.FamilyMember,
+    personnel.ImportedEmployee,
+    rights.EmployeeImport,
+    rights.ManualOrder,
+    rights.TaxSavingReport,
+    rights.TicketRight,
+    rights.TicketRightsHolder,
+)
 ONLY_THE_GATEWAYS = {"outbox", "idempotency", "audit_chain", "gateway_secret", "sign_in_failure"}
 """Tables that no field of the graph reads."""
 
@@ -72,15 +133,34 @@ class Gateway:
                 if only_first:
                     break
         finally:
-            async with self.database.write() as session:
-                await session.execute(delete(stored.Customer).where(stored.Customer.created_by == "leaks"))
-                await session.execute(
-                    delete(stored.CustomerAccount).where(stored.CustomerAccount.created_by == "leaks")
-                )
-                await session.execute(delete(stored.Preference).where(stored.Preference.preference_type == "leaks"))
-                await session.execute(delete(SignInFailure))
-                await session.execute(delete(IdempotencyRecord))
+            await self.clean()
         return found
+
+    async def found(self, leaks: AsyncIterator[str]) -> list[str]:
+        """All of these leaks; what was changed meanwhile is taken back."""
+        try:
+            return [leak async for leak in leaks]
+        finally:
+            await self.clean()
+
+    async def clean(self) -> None:
+        """Take back what callers have changed of their own."""
+        async with self.database.write() as session:
+            await session.execute(delete(stored.Customer).where(stored.Customer.created_by == "leaks"))
+            await session.execute(delete(stored.CustomerAccount).where(stored.CustomerAccount.created_by == "leaks"))
+            await session.execute(delete(stored.Preference).where(stored.Preference.preference_type == "leaks"))
+            await session.execute(delete(SignInFailure))
+            await remove_imported(session)
+            await session.execute(delete(IdempotencyRecord))
+
+
+async def remove_imported(session: AsyncSession) -> None:
+    """Remove the employees whom callers have imported."""
+    made = select(personnel.Employee.id).where(personnel.Employee.created_by == CLIENT)
+    holders = delete(rights.TicketRightsHolder).where(rights.TicketRightsHolder.employee_id.in_(made))
+    await session.execute(holders)
+    for row in (personnel.Employee, personnel.ImportedEmployee):
+        await session.execute(delete(row).where(row.created_by == CLIENT))
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["planned", "standard"])
@@ -89,6 +169,7 @@ async def gateway(shared_url: str, request: pytest.FixtureRequest) -> AsyncItera
     database = Database(shared_url, keys=KEYS)
     if (world := WORLDS.get(shared_url)) is None:
         world = WORLDS[shared_url] = await fill(database)
+        await fill_households(database, world)
     limits = {"max_tokens": 10_000, "max_cost": 10**6}
     async with gateway_client(settings(shared_url, **QUIET, execution=request.param, **limits)) as client:
         yield Gateway(client, database, world)
@@ -114,6 +195,44 @@ async def test_a_user_finds_out_nothing_about_others(gateway: Gateway) -> None:
 async def test_a_user_without_a_profile_finds_out_nothing_about_anybody(gateway: Gateway) -> None:
     world = gateway.world
     assert await gateway.leaks(EMPLOYEE, [world.neighbour, world.own], only_first=True) == []
+
+
+@pytest.mark.rule("E23")
+@pytest.mark.rule("T04")
+async def test_a_client_of_one_company_finds_out_nothing_about_another_one(gateway: Gateway) -> None:
+    """Neither of the same organisation nor of another one."""
+    bound = replace(PARTNER, company_id=gateway.world.households[OWN].company.id)
+    assert await gateway.found(find_of_households(gateway.client, gateway.world, bound)) == []
+
+
+@pytest.mark.rule("E23")
+@pytest.mark.rule("T05")
+async def test_a_family_member_finds_out_nothing_about_the_employee(gateway: Gateway) -> None:
+    relative = relative_of(gateway.world)
+    assert await gateway.found(find_of_relative(gateway.client, gateway.world, relative)) == []
+
+
+def relative_of(world: World) -> Role:
+    """The member of the own family as a user."""
+    return replaced(user(world.own), world.own.customers["connected"].customer_number)
+
+
+async def test_questions_about_the_own_household_are_answered(gateway: Gateway) -> None:
+    """Or nothing would leak because nothing is answered."""
+    own = gateway.world.households[OWN]
+    bound = replace(PARTNER, company_id=own.company.id)
+    for caller in (PARTNER, bound, user(gateway.world.own)):
+        asker = Asker(gateway.client, caller)
+        employee = (await asker.data(EMPLOYEE_BY_ID, {"key": own.employee.id}))["employee"]
+        assert {employee["employeeNo"], employee["ssn"], employee["note"], employee["ticketHolderCode"]} <= own.marks
+        assert employee["familyMembers"][0]["note"] in own.marks
+        answered = [await asker.ask(each.document, each.variables) for each in of_households(own, own, is_user=True)]
+        shown = {mark for each in answered for mark in own.marks | own.company_marks if mark in each.text}
+        assert own.holders["ola"].ticket_holder_code in shown
+    relative = Asker(gateway.client, relative_of(gateway.world))
+    member = (await relative.data(MEMBER_BY_ID, {"key": own.member.id}))["familyMember"]
+    assert {member["firstName"], member["ssn"], member["ticketHolderCode"]} <= own.member_marks
+    assert member["employee"] is None
 
 
 async def test_questions_about_the_own_customers_are_answered(gateway: Gateway) -> None:

@@ -99,6 +99,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_postal_place")),
         sa.UniqueConstraint("code", "country", name=op.f("uq_postal_place_code_country")),
     )
+    op.create_index("ix_postal_place_code_id", "postal_place", ["code", "id"])
     op.create_table(
         "station",
         sa.Column("id", KeyText(length=135), nullable=False),

@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("changed_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_company")),
     )
+    op.create_index("ix_company_name_key_id", "company", ["name_key", "id"])
     op.create_index(op.f("ix_company_organisation_id"), "company", ["organisation_id"])
     op.create_table(
         "imported_employee",
@@ -81,6 +82,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("company_id", "employee_no", name=op.f("uq_imported_employee_company_id_employee_no")),
     )
     op.create_index(op.f("ix_imported_employee_company_id"), "imported_employee", ["company_id"])
+    op.create_index("ix_imported_employee_of_company", "imported_employee", ["company_id", "id"])
+    op.create_index("ix_imported_employee_employee_no", "imported_employee", ["employee_no"])
     op.create_index(op.f("ix_imported_employee_employment_type_id"), "imported_employee", ["employment_type_id"])
     op.create_index(op.f("ix_imported_employee_hire_end_cause"), "imported_employee", ["hire_end_cause"])
     op.create_index(op.f("ix_imported_employee_pay_type"), "imported_employee", ["pay_type"])
@@ -134,6 +137,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("company_id", "employee_no", name=op.f("uq_employee_company_id_employee_no")),
     )
     op.create_index("ix_employee_by_hire_start_date", "employee", ["company_id", "hire_start_date", "id"])
+    for column in ("surname_key", "employee_no", "hire_start_date"):
+        op.create_index(f"ix_employee_{column}_id", "employee", [column, "id"])
     op.create_index("ix_employee_by_surname", "employee", ["company_id", "surname_key", "id"])
     op.create_index(op.f("ix_employee_company_id"), "employee", ["company_id"])
     op.create_index(op.f("ix_employee_customer_number"), "employee", ["customer_number"])

@@ -241,6 +241,15 @@ def upgrade() -> None:
     op.create_index(op.f("ix_ticket_right_rule_id"), "ticket_right", ["rule_id"])
     op.create_index(op.f("ix_ticket_right_ticket_holder_id"), "ticket_right", ["ticket_holder_id"])
     op.create_index(op.f("ix_ticket_right_ticket_type_id"), "ticket_right", ["ticket_type_id"])
+    for system in ("ticket", "customer"):
+        failed = sa.text(f"{system}_error_message IS NOT NULL")
+        ready = sa.text(
+            f"{system}_is_ready_to_sync AND {system}_sync_timestamp IS NULL AND {system}_error_message IS NULL"
+        )
+        for state, condition in (("failed", failed), ("ready", ready)):
+            name = f"ix_ticket_right_{system}_{state}"
+            op.create_index(name, "ticket_right", ["id"], sqlite_where=condition, postgresql_where=condition)
+    op.create_index("ix_ticket_right_of_person", "ticket_right", ["employee_id", "family_member_id"])
     op.create_index("ix_ticket_right_valid", "ticket_right", ["employee_id", "valid_from", "valid_until"])
 
 
