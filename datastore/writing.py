@@ -48,6 +48,14 @@ class Write:
             digest = hashlib.sha256(repr(names).encode()).digest()
             await self.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
 
+    async def try_lock(self, *names: object) -> bool:
+        """`lock`, if nobody else holds it; else nothing, and False. Whoever cannot wait need not keep a connection."""
+        if self.session.get_bind().dialect.name != "postgresql":
+            return True
+        digest = hashlib.sha256(repr(names).encode()).digest()
+        key = int.from_bytes(digest[:8], signed=True)
+        return bool(await self.session.scalar(select(func.pg_try_advisory_xact_lock(key))))
+
     async def get(self, column: InstrumentedAttribute[Any], value: object, **also: object) -> Any:
         """The entity whose `column` (and further columns, by name) has this value, locked against other writers
         until the end of the transaction; None if there is none that the viewer may see."""

@@ -49,6 +49,11 @@ async def lock_rights(write: Write, *company_ids: int) -> None:
         await write.lock(LOCK, company_id)
 
 
+async def try_lock_rights(write: Write, company_id: int) -> bool:
+    """`lock_rights` for a company, unless somebody else is changing its rights."""
+    return await write.try_lock(LOCK, company_id)
+
+
 async def lock_rights_of(write: Write, employee_id: int) -> Employee | None:
     """`lock_rights` for the company of an employee, who cannot move to another one from here on. The employee, if the
     viewer may see it; else nothing is locked."""

@@ -56,7 +56,8 @@ async def calculate_ticket_rights(write: Write, given: CalculateTicketRightsInpu
 
     Rights from manual orders stay, and where there is one, no other is given. Repeated, it changes nothing. Raises
     `Refused`: EXACTLY_ONE_NEEDED (an employee or a company), EMPLOYEE_NOT_FOUND, COMPANY_NOT_FOUND (foreign ones too,
-    T04), COMPANY_DELETED, VERSION_CONFLICT, YEAR_NOT_ALLOWED.
+    T04), COMPANY_DELETED, VERSION_CONFLICT, YEAR_NOT_ALLOWED, CALCULATION_RUNNING while the rights of the
+    company are being changed.
     """
     at = calculable(given.at, write.now)
     condition = await _whose(write, given)
@@ -106,8 +107,8 @@ async def _whose(write: Write, given: CalculateTicketRightsInput) -> ColumnEleme
         raise refuse(ErrorCode.COMPANY_NOT_FOUND, name, rejected=[company_id])
     if company.is_deleted:
         raise refuse(ErrorCode.COMPANY_DELETED, name, rejected=[given.employee_id or company_id])
-    if employee is None:
-        await stored.lock_rights(write, company_id)
+    if employee is None and not given.dry_run and not await stored.try_lock_rights(write, company_id):
+        raise refuse(ErrorCode.CALCULATION_RUNNING, name, rejected=[company_id])
     versioned = employee or company
     if given.expected_version not in (None, versioned.version):
         raise refuse(ErrorCode.VERSION_CONFLICT, "expectedVersion", rejected=[given.expected_version])

@@ -62,6 +62,7 @@ class TicketRightCondition(Enum):
     NOT_DELETED = "The holder is not deleted."
     NOT_ABSTAINING = "The holder has not opted out of personnel tickets."
     EMPLOYEE_NOT_DELETED = "The employee whose family it is is not deleted."
+    EMPLOYEE_NOT_ABSTAINING = "The employee whose family it is has not opted out of personnel tickets."
     HIRED = "The employment has begun."
     NOT_LEFT = "The employment has not ended, or the employee is a pensioner."
     NOT_ON_LEAVE = "The employee is not on leave."
@@ -94,6 +95,9 @@ OF_THE_HOLDER = frozenset(
     }
 )
 """What is asked of the holder; all else is asked of the employee, whose matter it is."""
+
+OF_THE_FAMILY = frozenset({TicketRightCondition.EMPLOYEE_NOT_DELETED, TicketRightCondition.EMPLOYEE_NOT_ABSTAINING})
+"""What is asked of the employee for the family alone: for the employee it is asked of the holder."""
 
 Met = Callable[[Conditions, Holder, date], bool]
 Fact = Callable[[Conditions, Holder, date], str]
@@ -155,6 +159,12 @@ FOR_EVERYBODY = (
         lambda _: True,
         lambda _, holder, day: not holder.employee.is_deleted,
         lambda _, holder, day: "Deleted." if holder.employee.is_deleted else "Not deleted.",
+    ),
+    Check(
+        TicketRightCondition.EMPLOYEE_NOT_ABSTAINING,
+        lambda _: True,
+        lambda _, holder, day: not holder.employee.abstains,
+        lambda _, holder, day: "Opted out." if holder.employee.abstains else "Not opted out.",
     ),
     Check(
         TicketRightCondition.HIRED,
@@ -367,7 +377,7 @@ def reasons(holder: Holder, day: date, rules: Iterable[Rule]) -> list[Reason]:
     found = [
         Reason(check.condition, check.is_met(NOTHING, holder, day), check.fact(NOTHING, holder, day))
         for check in FOR_EVERYBODY
-        if holder.member or check.condition is not TicketRightCondition.EMPLOYEE_NOT_DELETED
+        if holder.member or check.condition not in OF_THE_FAMILY
     ]
     for rule in rules:
         asked = rule.conditions

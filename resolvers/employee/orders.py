@@ -218,7 +218,8 @@ async def _member(
 
 async def _ticket_type(write: Write, problems: Problems, given_id: str) -> codes.TicketType | None:
     key = key_in(given_id)
-    found: codes.TicketType | None = None if key is None else await write.get(codes.TicketType.id, key)
+    # Not locked: it would wait for everybody who stores rights to it, of whatever company.
+    found: codes.TicketType | None = None if key is None else await write.session.get(codes.TicketType, key)
     if found is None or found.is_deleted:
         problems.add(ErrorCode.TICKET_TYPE_NOT_FOUND, "ticketTypeId", rejected=[given_id])
         return None
@@ -253,8 +254,10 @@ async def _entitled(
         problems.add(ErrorCode.HOLDER_HAS_LEFT, "employeeId", rejected=[employee.id])
     if member is not None and member.is_deleted:
         problems.add(ErrorCode.HOLDER_HAS_LEFT, "familyMemberId", rejected=[member.id])
-    if (member or employee).abstain_from_ticket:
-        problems.add(ErrorCode.HOLDER_ABSTAINS, "familyMemberId" if member else "employeeId")
+    if employee.abstain_from_ticket:
+        problems.add(ErrorCode.HOLDER_ABSTAINS, "employeeId")
+    elif member is not None and member.abstain_from_ticket:
+        problems.add(ErrorCode.HOLDER_ABSTAINS, "familyMemberId")
 
 
 async def _pairs(

@@ -22,6 +22,10 @@ EXPLAINING = 10
 """What it costs to explain one person's rights: a few statements, whatever they say."""
 
 
+CALCULATING = 500
+"""What it costs to calculate, for a company with thousands of employees."""
+
+
 @payload("Days of a ticket type that somebody gains or loses.")
 class TicketRightChange:
     employee_id: Long = computed(lambda change: change["employee_id"], description="Id of the employee.")
@@ -144,6 +148,7 @@ class TicketRuleMutations:
     )
     calculate_ticket_rights: CalculateTicketRightsPayload = mutation(
         calculation.calculate_ticket_rights,
+        cost=CALCULATING,
         needs=Permission.TICKET_RIGHT_WRITE,
         callers=Callers.CLIENTS,
         description="Gives and takes ticket rights by the rules, for an employee with the family or for a company.",

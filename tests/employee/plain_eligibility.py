@@ -25,8 +25,8 @@ def gives(employee: Raw, member: Raw | None, day: date, rule: Raw) -> bool:
 
 
 def may_have_any(employee: Raw, member: Raw | None, day: date) -> bool:
-    # E07: who has opted out gets nothing. The employee's opting out is the employee's own matter.
-    if member is None and employee["abstains"]:
+    # E07: who has opted out gets nothing, and the family neither.
+    if employee["abstains"]:
         return False
     if member is not None and (member["abstains"] or member["is_deleted"]):
         return False

@@ -145,6 +145,18 @@ async def test_the_companys_prefix_is_put_before_a_number_once(database: Databas
     assert counts(await imported(database, company, employees=[a_row("NT1"), a_row("2")])) == (0, 0, 2, 0)
 
 
+@pytest.mark.rule("E11")
+async def test_a_number_that_begins_with_the_prefix_twice_is_somebody_else(database: Database) -> None:
+    await the_codes(database)
+    company = await a_company(database, employee_no_prefix="1")
+    first = a_row("11", firstName="Ola")
+    assert counts(await imported(database, company, employees=[first])) == (1, 0, 0, 0)
+    assert counts(await imported(database, company, employees=[a_row("111", firstName="Kari")])) == (1, 0, 0, 0)
+    assert counts(await imported(database, company, employees=[a_row("111", firstName="Kari"), first])) == (0, 0, 2, 0)
+    names = {number: each["first_name"] for number, each in (await stored_employees(database)).items()}
+    assert names == {"11": "Ola", "111": "Kari"}
+
+
 async def test_the_same_number_twice_is_an_error_of_the_later_row_also_far_away(
     database: Database, company: Company
 ) -> None:

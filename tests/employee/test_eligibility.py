@@ -119,10 +119,11 @@ def given(holder: Holder, day: date, *rules: Rule) -> set[int]:
 
 
 @pytest.mark.rule("E07")
-def test_who_has_opted_out_has_no_right_and_the_family_keeps_its_own() -> None:
+def test_who_has_opted_out_has_no_right_and_the_family_neither() -> None:
     kari = replace(KARI, abstains=True)
     assert given(Holder(kari), DATES[1]) == set()
-    assert given(Holder(kari, CHILD), DATES[1]) == {1}
+    assert given(Holder(kari, CHILD), DATES[1]) == set()
+    assert given(Holder(KARI, CHILD), DATES[1]) == {1}
     assert given(Holder(KARI, replace(CHILD, abstains=True)), DATES[1]) == set()
 
 

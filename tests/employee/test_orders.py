@@ -205,6 +205,8 @@ async def test_who_has_left_or_opted_out_gets_nothing(database: Database) -> Non
     assert await refused(database, CREATE, own) == [("HOLDER_ABSTAINS", "employeeId", [])]
     await changed(database, personnel.FamilyMember, abstain_from_ticket=True, is_deleted=True)
     gone = ("HOLDER_HAS_LEFT", "familyMemberId", [str(kari.id)])
+    assert await refused(database, CREATE, hers) == [gone, ("HOLDER_ABSTAINS", "employeeId", [])]
+    await changed(database, personnel.Employee, abstain_from_ticket=False)
     assert await refused(database, CREATE, hers) == [gone, ("HOLDER_ABSTAINS", "familyMemberId", [])]
     await changed(database, personnel.Employee, is_deleted=True, abstain_from_ticket=False)
     assert await refused(database, CREATE, own) == [left]
@@ -256,6 +258,20 @@ async def test_one_of_many_orders_for_one_time_wins(database: Database) -> None:
         "done"
     ]
     assert (len(await days(database)), len(await rows(database, ManualOrder))) == (1, 1)
+
+
+async def test_an_order_does_not_wait_for_the_rights_of_other_companies(database: Database) -> None:
+    if database.dialect == "sqlite":
+        pytest.skip("there is one writer at a time anyway")
+    ola, kind = await ola_and(database)
+    kari = await an_employee(database, await a_company(database))
+    holder = await holder_of(database, ola)
+    days = {"valid_from": date(2026, 8, 1), "valid_until": date(2026, 9, 1), "calculation_timestamp": MOMENT}
+    async with database.write() as session:
+        session.add(TicketRight(employee_id=ola.id, ticket_holder_id=holder.id, ticket_type_id=kind.id, **days))
+        await session.flush()
+        async with asyncio.timeout(5):
+            await done(database, CREATE, order(kari, kind))
 
 
 @pytest.mark.rule("E14")
@@ -312,7 +328,8 @@ async def test_orders_and_a_calculation_at_once_give_nobody_a_day_twice(database
     both = ((CREATE, each) for each in given), ((calculate, {"companyId": ola.company_id}) for _ in given)
     answers = await asyncio.gather(*(answered(database, *each) for pair in zip(*both, strict=True) for each in pair))
     codes_of = {error[0] for _, errors in answers for error in errors}
-    assert codes_of <= {"TICKET_RIGHT_OVERLAPS"}
+    assert codes_of <= {"TICKET_RIGHT_OVERLAPS", "CALCULATION_RUNNING"}
+    await done(database, calculate, {"companyId": ola.company_id})
     found = sorted(await days(database))
     assert all(end <= start for (_, end), (start, _) in pairwise(found))
     assert found[-1][1] == "2027-01-01"

@@ -46,7 +46,7 @@ SLOW = {
     " SELECT count(*) FROM numbers",
 }
 """Statements that take longer than any test."""
-MOST_STALLED = 0.25
+MOST_STALLED = 1.0
 """Seconds for which the event loop may do nothing else."""
 MOST_GROWTH = 80_000_000
 """Bytes by which the process may grow; tracemalloc would tell exactly, but takes minutes."""

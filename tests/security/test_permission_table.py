@@ -9,9 +9,17 @@ from tests.security.matrix import SNAPSHOT, WAYS, snapshot, step_of
 
 NOT_ASKED_BY_A_FIELD = {
     Permission.NOTE_REVEAL: "asked for when the text of a note is opened, by @sensitive",
+    Permission.SSN_REVEAL: "asked for when a social security number is opened, by @sensitive",
 }
 """Permission that no line of the table names -> where it is used, or why not yet."""
 OPEN = ("public", "signed-in")
+
+
+CODE_LISTS = (
+    *("employmentEndCauses", "employmentTypes", "familyRelations", "fipTicketTypes", "payTypes", "postalPlaces"),
+    *("products", "stations", "ticketTypes", "travelTypes"),
+)
+"""They say nothing about anybody."""
 
 
 def test_snapshot_is_what_the_schema_declares() -> None:
@@ -45,6 +53,7 @@ def test_roots_that_are_open_are_known() -> None:
         "Query.node": "signed-in",
         "Query.nodes": "signed-in",
         "Query.viewer": "signed-in",
+        **{f"Query.{name}": "signed-in" for name in CODE_LISTS},
     }
 
 
