@@ -92,7 +92,7 @@ class Comparison:
         lists its errors as they happen, and of several that make one value null only the first."""
         if b'"errors":' not in answer.body:
             return False
-        for _ in range(20):
+        for _ in range(100):
             if sorted_errors(await self.standard.ask(document, asker.headers)) == sorted_errors(answer):
                 return True
         return False
@@ -141,7 +141,7 @@ def test_both_executions_answer_generated_documents_the_same(dialect: str, url: 
                 try:
                     compare_some(comparing, runner, SEED + start, min(AT_ONCE, wanted - start))
                 except (AssertionError, FlakyFailure) as difference:
-                    found.append(str(difference))
+                    found.append("\n".join(map(str, [difference, *getattr(difference, "exceptions", [])])))
                     tell(f"seed {SEED + start}: {difference}")
         finally:
             runner.run(opened.aclose())

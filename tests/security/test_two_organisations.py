@@ -67,7 +67,7 @@ CANNOT_LEAK: dict[type[Base], str] = {
 }
 """Row class -> why its own `visible_to` is not what keeps it from others today."""
 OF_EVERYBODY = "a list that everybody may read"
-CANNOT_LEAK |= {
+MORE_CANNOT_LEAK: dict[type[Base], str] = {
     personnel.EmployeeCategory: REACHED_THROUGH_ITS_OWNER,
     personnel.EmployeeDisabilityProof: REACHED_THROUGH_ITS_OWNER,
     personnel.EmployeeYearlyFee: REACHED_THROUGH_ITS_OWNER,
@@ -93,6 +93,7 @@ CANNOT_LEAK |= {
         OF_EVERYBODY,
     ),
 }
+CANNOT_LEAK |= MORE_CANNOT_LEAK
 LEAKS = (
     stored.Customer,
     stored.Ecard,
