@@ -311,7 +311,10 @@ class Writer:
     # Arguments
 
     def arguments(self, name: str, graphql_field: GraphQLField) -> str:
-        together = [values for of, values in self.pools.together if of == name]
+        # Fields of one name need not have the same arguments: a list of the root, and one below a parent.
+        together = [
+            values for of, values in self.pools.together if of == name and values.keys() <= graphql_field.args.keys()
+        ]
         if together and self.choose(3):
             values = dict(self.pick(together))
         else:
