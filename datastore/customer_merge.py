@@ -1,6 +1,6 @@
 """Merges of profiles (rule C93): what moves, and how it was before, so that a merge can be undone."""
 
-from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
@@ -13,10 +13,9 @@ from sqlalchemy.orm import Mapped, aliased, mapped_column
 from datastore.base import Base, BigKey, rfc3339
 from datastore.customer import Customer, OwnedByCustomer
 from datastore.on_merge import STAYS, OnMerge, Rules, on_merge
-from datastore.reading import among, key_of, visible
+from datastore.reading import Fetch, among, key_of, visible, within
 from datastore.viewer import Viewer
 
-Fetch = Callable[[Select[Any]], Awaitable[Sequence[Any]]]
 Entry = dict[str, Any]
 """`{"table": ..., "key": ..., "values": {column: value before}, "version": version after}`."""
 
@@ -261,14 +260,6 @@ def merged_entry(merge: CustomerMerge) -> Entry:
     table = Customer.__tablename__
     found: Entry = next(each for each in merge.before if (each["table"], each["key"]) == (table, merge.merged_id))
     return found
-
-
-def within(session: AsyncSession) -> Fetch:
-    async def fetch(statement: Select[Any]) -> Sequence[Any]:
-        found: Sequence[Any] = (await session.execute(statement)).all()
-        return found
-
-    return fetch
 
 
 async def put_back(session: AsyncSession, merge: CustomerMerge) -> list[Any]:

@@ -1,7 +1,7 @@
 """How rows are read: only what the viewer may see, as plain records instead of entities."""
 
 from collections import namedtuple
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any, TypeVar, cast
 
@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     select,
 )
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -30,6 +31,18 @@ from datastore.base import Base
 from datastore.viewer import Viewer
 
 R = TypeVar("R", bound=Base)
+Fetch = Callable[[Any], Awaitable[Sequence[Any]]]
+"""Runs a statement and answers all its rows: `Database.fetch`, or `within` a transaction."""
+
+
+def within(session: AsyncSession) -> Fetch:
+    """How to read within a transaction."""
+
+    async def fetch(statement: Any) -> Sequence[Any]:
+        found: Sequence[Any] = (await session.execute(statement)).all()
+        return found
+
+    return fetch
 
 
 def visible(row: type[R], viewer: Viewer) -> Select[Any]:

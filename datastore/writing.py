@@ -45,16 +45,13 @@ class Write:
         """Wait until no other transaction holds this lock, and hold it to the end: for what is to be unique and has no
         row to lock. On SQLite a transaction that writes is alone anyway."""
         if self.session.get_bind().dialect.name == "postgresql":
-            digest = hashlib.sha256(repr(names).encode()).digest()
-            await self.session.execute(select(func.pg_advisory_xact_lock(int.from_bytes(digest[:8], signed=True))))
+            await self.session.execute(select(func.pg_advisory_xact_lock(_lock_key(names))))
 
     async def try_lock(self, *names: object) -> bool:
         """`lock`, if nobody else holds it; else nothing, and False. Whoever cannot wait need not keep a connection."""
         if self.session.get_bind().dialect.name != "postgresql":
             return True
-        digest = hashlib.sha256(repr(names).encode()).digest()
-        key = int.from_bytes(digest[:8], signed=True)
-        return bool(await self.session.scalar(select(func.pg_try_advisory_xact_lock(key))))
+        return bool(await self.session.scalar(select(func.pg_try_advisory_xact_lock(_lock_key(names)))))
 
     async def get(self, column: InstrumentedAttribute[Any], value: object, **also: object) -> Any:
         """The entity whose `column` (and further columns, by name) has this value, locked against other writers
@@ -125,6 +122,10 @@ class Idempotent:
         elif not hmac.compare_digest(record.input_hash, self.input_hash):
             raise KeyReused
         return record
+
+
+def _lock_key(names: tuple[object, ...]) -> int:
+    return int.from_bytes(hashlib.sha256(repr(names).encode()).digest()[:8], signed=True)
 
 
 def _hash(secret: bytes, text: str) -> str:

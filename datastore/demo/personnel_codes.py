@@ -26,9 +26,9 @@ from datastore.employee.codes import (
     TicketType,
     TravelType,
 )
-from datastore.employee.facts import within
 from datastore.employee.personnel import Company
 from datastore.employee.rights import SimpleRule
+from datastore.reading import within
 
 CREATED = datetime(2015, 1, 1, tzinfo=UTC)
 CHANGES = {"created_at": CREATED, "changed_at": CREATED}

@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datastore.audit import Act, AuditKind, append
 from datastore.changes import stop_noting
 from datastore.employee.codes import TicketType
-from datastore.employee.facts import Fetch, within
 from datastore.employee.personnel import Company, Employee, FamilyMember
 from datastore.employee.rights import SimpleRule, SimpleRuleVersion, TicketRight
-from datastore.reading import among, columns, records, visible
+from datastore.reading import Fetch, among, columns, records, visible, within
 from datastore.viewer import Viewer
 from datastore.writing import Write
 

@@ -11,10 +11,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datastore.audit import Act, AuditKind, append
 from datastore.base import KeyText
 from datastore.employee.codes import Code, Product, Station
-from datastore.employee.facts import Fetch
 from datastore.employee.personnel import Company, Employee, ImportedEmployee
 from datastore.employee.rights import TicketRight
-from datastore.reading import among
+from datastore.reading import Fetch, among
 from datastore.writing import Write
 
 EMPLOYEES: Any = Employee.__table__

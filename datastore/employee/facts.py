@@ -1,13 +1,12 @@
 """What rules about ticket rights are about: employees and their families, as plain facts, many in a few statements."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, select
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from datastore.employee.codes import EmploymentType
 from datastore.employee.personnel import (
@@ -19,10 +18,8 @@ from datastore.employee.personnel import (
     FamilyMemberLowIncome,
 )
 from datastore.employee.rights import TicketRightsHolder
-from datastore.reading import among
+from datastore.reading import Fetch, among
 
-Fetch = Callable[[Any], Awaitable[Sequence[Any]]]
-"""Runs a statement and answers all its rows."""
 Years = frozenset[int]
 NO_YEARS: Years = frozenset()
 
@@ -93,16 +90,6 @@ class Holder:
     @property
     def person(self) -> EmployeeFacts | MemberFacts:
         return self.member or self.employee
-
-
-def within(session: AsyncSession) -> Fetch:
-    """How to read within a transaction."""
-
-    async def fetch(statement: Any) -> Sequence[Any]:
-        found: Sequence[Any] = (await session.execute(statement)).all()
-        return found
-
-    return fetch
 
 
 async def facts_of(

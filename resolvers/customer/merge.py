@@ -9,7 +9,7 @@ import strawberry
 from datastore import customer as stored
 from datastore import customer_merge as merges
 from datastore.customer import Customer, CustomerStatus, ProfileType
-from datastore.reading import records
+from datastore.reading import records, within
 from datastore.writing import Write
 from resolvers.context import Context
 from resolvers.customer.changing import CHANNEL, assign, same_version
@@ -71,7 +71,7 @@ async def merge_customers(write: Write, given: MergeCustomersInput) -> Mapping[s
     }
     if merged.email is not None:
         values |= {"email": None, "email_key": None, "email_old": merged.email}
-    parts = await merges.parts(merges.within(write.session), survivor.id, merged.id, as_entities=True)
+    parts = await merges.parts(within(write.session), survivor.id, merged.id, as_entities=True)
     before = await merges.move(write.session, parts, merged, values)
     by, channel = (values[name] for name in BY)
     merge = merges.CustomerMerge(

@@ -11,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from datastore.employee import calculation as stored
 from datastore.employee.codes import TicketType
-from datastore.employee.facts import EmployeeFacts, Fetch, Holder, facts_of, within
+from datastore.employee.facts import EmployeeFacts, Holder, facts_of
 from datastore.employee.personnel import Employee
 from datastore.employee.rights import SimpleRule
+from datastore.reading import Fetch, within
 from datastore.viewer import Permission, Viewer
 from datastore.writing import Write
 from resolvers.context import Context

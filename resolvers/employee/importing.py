@@ -17,8 +17,8 @@ from datastore.employee import changing as statements
 from datastore.employee import codes
 from datastore.employee import personnel as stored
 from datastore.employee.calculation import lock_rights
-from datastore.employee.facts import Fetch, within
 from datastore.employee.rights import TicketRightsHolder
+from datastore.reading import Fetch, within
 from datastore.sealing import Keyring
 from datastore.writing import Write
 from resolvers import formats

@@ -14,7 +14,7 @@ from datastore.customer import Customer, CustomerStatus, ProfileType
 from datastore.employee import calculation, codes, personnel
 from datastore.employee import changing as statements
 from datastore.employee import rights as stored
-from datastore.employee.facts import within
+from datastore.reading import within
 from datastore.writing import Write
 from resolvers import formats
 from resolvers.customer.changing import assign, same_version

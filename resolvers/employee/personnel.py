@@ -12,9 +12,8 @@ from strawberry import ID, Maybe
 from datastore.employee import changing as statements
 from datastore.employee import codes
 from datastore.employee import personnel as stored
-from datastore.employee.facts import within
 from datastore.employee.rights import TicketRightsHolder
-from datastore.reading import snapshot
+from datastore.reading import snapshot, within
 from datastore.writing import Write
 from resolvers import formats
 from resolvers.customer.changing import same_version

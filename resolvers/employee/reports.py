@@ -11,9 +11,8 @@ from strawberry import ID
 from datastore.database import Database
 from datastore.employee import reports as stored
 from datastore.employee.calculation import visible_company
-from datastore.employee.facts import within
 from datastore.employee.rights import TaxSavingReport
-from datastore.reading import visible
+from datastore.reading import visible, within
 from datastore.viewer import Viewer
 from datastore.writing import Write
 from resolvers.customer.owned import key_in

@@ -10,10 +10,10 @@ from strawberry import ID, Maybe
 
 from datastore.employee import calculation as stored
 from datastore.employee.codes import EmploymentType, FamilyRelation, Product, TicketType
-from datastore.employee.facts import HolderKind, within
+from datastore.employee.facts import HolderKind
 from datastore.employee.rights import SimpleRule
 from datastore.keyset import Order
-from datastore.reading import visible
+from datastore.reading import visible, within
 from datastore.viewer import Viewer
 from datastore.writing import Write
 from resolvers import formats

@@ -1,6 +1,7 @@
 """What a caller can find out about others: each question about them is asked again about what exists nowhere."""
 
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -151,7 +152,8 @@ class Asker:
         text = CHANGES_EACH_TIME.sub("", response.text)
         for quoted in sorted(set(texts(variables)), key=len, reverse=True):
             text = text.replace(quoted, "?")
-        return Answer(response.status_code, headers, text, tuple(seen))
+        # Sibling fields ask side by side, so their order is chance.
+        return Answer(response.status_code, headers, text, tuple(sorted(seen)))
 
     async def data(self, document: str, variables: Mapping[str, Any]) -> Any:
         """The data that a document answers."""
@@ -395,9 +397,8 @@ def used(stock: Stock) -> dict[str, Any]:
 def difference(theirs: Answer, nobodys: Answer) -> str:
     """Where two answers differ."""
     if theirs.statements != nobodys.statements:
-        here = [each for each in theirs.statements if each not in nobodys.statements]
-        there = [each for each in nobodys.statements if each not in theirs.statements]
-        return f"statements: {here} | {there}"
+        here, there = Counter(theirs.statements), Counter(nobodys.statements)
+        return f"statements: {list((here - there).elements())} | {list((there - here).elements())}"
     for name in ("status", "headers", "text"):
         one, other = getattr(theirs, name), getattr(nobodys, name)
         if one != other:
