@@ -5,7 +5,7 @@ PORT ?= 8000
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: run test check bench differential explorer schema rules lock clean
+.PHONY: run test check bench differential contracts explorer schema rules lock clean
 
 run: $(READY) explorer  ## Serve demo data at http://127.0.0.1:8000 (PORT=8123 for another port).
 	$(BIN)/kundeport serve --demo --host $(HOST) --port $(PORT)
@@ -24,10 +24,14 @@ bench: $(READY)  ## Times the documents of benchmarks/ on both databases, in bot
 	$(BIN)/python -m benchmarks.http
 	$(BIN)/python -m benchmarks.mutations
 	$(BIN)/python -m benchmarks.calculation
+	$(BIN)/python -m benchmarks.contracts
 	$(BIN)/python -m benchmarks.admission
 
 differential: $(READY)  ## Compares both executions on 20,000 documents.
 	KUNDEPORT_DIFFERENTIAL=20000 $(BIN)/python -m pytest -q -s tests/execution/test_differential.py
+
+contracts: $(READY)  ## Compares contracts with a plain model, in 10,000 operations on each database.
+	KUNDEPORT_CONTRACTS=10000 $(BIN)/python -m pytest -q -s tests/loyalty/test_whatever.py
 
 explorer: $(READY)  ## Build GraphiQL, if its sources changed.
 	$(BIN)/python explorer/build.py

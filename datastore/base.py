@@ -138,6 +138,24 @@ def with_likelihood(element: broad, compiler: SQLCompiler, **options: Any) -> st
     return f"likelihood({compiler.process(element.clauses, **options)}, 0.05)"
 
 
+class present(FunctionElement[datetime]):  # noqa: N801
+    """The moment at which a statement runs, by the database's clock, so that a statement that is compiled once is right
+    at every second."""
+
+    inherit_cache = True
+    type = UtcDateTime()
+
+
+@compiles(present)
+def transaction_time(element: present, compiler: SQLCompiler, **options: Any) -> str:
+    return "now()"
+
+
+@compiles(present, "sqlite")
+def time_as_stored(element: present, compiler: SQLCompiler, **options: Any) -> str:
+    return "strftime('%Y-%m-%dT%H:%M:%fZ', 'now')"
+
+
 class Base(DeclarativeBase):
     """A stored row. Every class says whose it is: `visible_to` is the only place where tenant rules live."""
 

@@ -76,9 +76,10 @@ class AuditChain(Base):
 
 
 class SignInFailure(Base):
-    """How often in a row signing in has failed with a user name, whether anybody has it or not (rule C103).
+    """How often in a row signing in has failed with a user name, whether anybody has it or not (rule C103), or claiming
+    by a code, for a customer or a caller (rule L41).
 
-    `name_hash` is a keyed hash of the organisation and the name.
+    `name_hash` is a keyed hash of what failed and of the name.
     """
 
     __tablename__ = "sign_in_failure"

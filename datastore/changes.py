@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import ClauseElement, Column, UpdateBase, event, inspect, select
+from sqlalchemy import ClauseElement, Column, Table, Update, UpdateBase, event, inspect, select
 from sqlalchemy.orm import Mapper, ORMExecuteState, Session, SessionTransaction, UOWTransaction
 
 from datastore import bookkeeping
@@ -135,12 +135,13 @@ def _note(session: Session, _context: UOWTransaction) -> None:
             noted = _noted(session, row)
             noted.keep({name: before[0] for name, before in changed.items() if before})
             noted.after |= {name: getattr(row, name) for name in changed}
-            noted.customers |= {customer_of(row), *([noted.before["customer_id"]] if "customer_id" in changed else [])}
+            person = person_column(row)
+            noted.customers |= {customer_of(row), *([noted.before[person]] if person in changed else [])}
     for row in _in_order(session.deleted):
         noted = _noted(session, row)
         noted.exists = False
         noted.keep({name: before[0] for name, before in _old_values(row, is_deleted=True).items() if before})
-        noted.customers.add(noted.before.get("customer_id", customer_of(row)))
+        noted.customers.add(noted.before.get(person_column(row), customer_of(row)))
 
 
 @event.listens_for(Session, "do_orm_execute")
@@ -149,8 +150,16 @@ def _refuse_unnoted(execution: ORMExecuteState) -> None:
     statement = execution.statement
     if NOTED in execution.session.info and isinstance(statement, UpdateBase):
         table = str(getattr(statement.table, "name", ""))
-        if table not in unnoted_tables():
+        if table not in unnoted_tables() and not _sets_derived_only(statement):
             raise Unnoted(f"rows of {table} can be changed through the ORM only, or the audit log would not tell")
+
+
+def _sets_derived_only(statement: UpdateBase) -> bool:
+    """Whether it is an UPDATE of columns that are made from others, of which the log never tells."""
+    if not isinstance(statement, Update) or not isinstance(statement.table, Table):
+        return False
+    derived = {column.name for column in statement.table.c if any(column.info.get(of) for of in DERIVED)}
+    return bool(statement._values) and {getattr(each, "name", each) for each in statement._values or ()} <= derived
 
 
 @event.listens_for(Session, "after_transaction_create")
@@ -207,9 +216,11 @@ def columns_of(row: Base) -> Mapping[str, Column[Any]]:
 
 @cache
 def unnoted_tables() -> frozenset[str]:
-    """The tables that the gateway keeps for itself: they tell of changes, or that there were some."""
+    """The tables that the gateway keeps for itself, as they tell of changes, or that there were some; so does the
+    ledger, whose lines are the record of what they move."""
+    modules = {bookkeeping.__name__, "datastore.loyalty.ledger"}
     mappers = Base.registry.mappers
-    own = {mapper.class_.__tablename__ for mapper in mappers if mapper.class_.__module__ == bookkeeping.__name__}
+    own = {mapper.class_.__tablename__ for mapper in mappers if mapper.class_.__module__ in modules}
     return frozenset({"audit_log", *own})
 
 
@@ -219,9 +230,14 @@ def is_noted(row: Any) -> bool:
 
 def customer_of(row: object) -> int | None:
     """The key of the customer that a row is, or belongs to."""
-    if isinstance(row, Customer):
-        return row.id
-    return row.customer_id if isinstance(row, OwnedByCustomer) else None
+    return getattr(row, person_column(row), None)
+
+
+def person_column(row: object) -> str:
+    """The attribute of a row that has the key of the customer that it is, or belongs to; an empty text for others."""
+    if isinstance(row, OwnedByCustomer):
+        return row.__owner__
+    return "id" if isinstance(row, Customer) else getattr(row, "__person__", "")
 
 
 def plain(value: Any) -> str | bool | None:

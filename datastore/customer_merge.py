@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, aliased, mapped_column
 
 from datastore.base import Base, BigKey, rfc3339
+from datastore.changes import customer_of
 from datastore.customer import Customer, OwnedByCustomer
 from datastore.on_merge import STAYS, OnMerge, Rules, on_merge
 from datastore.reading import Fetch, among, key_of, visible, within
@@ -216,7 +217,7 @@ async def move(
 async def others(session: AsyncSession, rows: Iterable[Any], merge: CustomerMerge) -> Sequence[Customer]:
     """The customers, but for those who were merged, that the rows are or belong to: their profiles look different
     afterwards, too."""
-    keys = {row.id if isinstance(row, Customer) else row.customer_id for row in rows}
+    keys = {key for row in rows if (key := customer_of(row)) is not None}
     theirs = among(Customer.id, sorted(keys - {merge.customer_id, merge.merged_id}))
     found: Sequence[Customer] = (await session.scalars(select(Customer).where(theirs).order_by(Customer.id))).all()
     return found

@@ -3,7 +3,7 @@
 import asyncio
 import re
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from datastore.base import Base
 from datastore.policy import Policy
 from datastore.sealing import Keyring
 
-WRITES = "kundeport_writes"
+WRITES, SNAPSHOT = "kundeport_writes", "kundeport_snapshot"
 DEFAULT_POLICY = Policy()
 BUSY_MILLISECONDS = 15_000
 UNIQUE_VIOLATION = "23505"
@@ -70,6 +70,19 @@ class Database:
         """All rows of one statement, read outside of any transaction on a connection held only that long."""
         async with self.reads.connect() as connection:
             return (await connection.execute(statement, parameters)).all()
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Callable[[Executable], Awaitable[Sequence[Row[Any]]]]]:
+        """A block whose reads, all by the function it is given, are of one state, whatever others write meanwhile."""
+        level = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        async with self.engine.connect() as connection:
+            await connection.execution_options(**{SNAPSHOT: True}, **(level if self.dialect == "postgresql" else {}))
+
+            async def fetch(statement: Executable) -> Sequence[Row[Any]]:
+                return (await connection.execute(statement)).all()
+
+            async with connection.begin():
+                yield fetch
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncSession]:
@@ -119,8 +132,11 @@ def set_up_sqlite_connection(connection: Any, record: object) -> None:
 
 
 def begin_sqlite_transaction(connection: Connection) -> None:
-    if connection.get_execution_options().get(WRITES):
+    options = connection.get_execution_options()
+    if options.get(WRITES):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+    elif options.get(SNAPSHOT):
+        connection.exec_driver_sql("BEGIN")
 
 
 def hide_values(context: ExceptionContext) -> None:

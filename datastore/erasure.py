@@ -29,6 +29,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased, object_session
 
 from datastore import customer as stored
+from datastore.attempts import claimant_hash
 from datastore.audit import ERASED, ERASURES, Act, AuditKind, AuditLogEntry, append
 from datastore.base import Base
 from datastore.bookkeeping import EventType, OutboxEvent, SignInFailure
@@ -36,6 +37,8 @@ from datastore.customer import Customer
 from datastore.customer_merge import CustomerMerge
 from datastore.database import Database
 from datastore.keyset import cursor_key
+from datastore.loyalty.contract import Contract, ContractConsumer
+from datastore.loyalty.usage import ContractReservation, OrderLineEvent
 from datastore.reading import among
 from datastore.sealing import Keyring
 from datastore.sign_in import name_hash
@@ -45,6 +48,7 @@ from datastore.writing import CUSTOMER_QUEUE
 
 NO_LONGER_NEEDED = "GDPR art. 17(1)"
 ACCOUNTABILITY = "GDPR art. 5(2)"
+BOOKKEEPING = "GDPR art. 17(3)(b), Norwegian Bookkeeping Act § 13"
 MUTATION, EXPIRY = ERASURES
 BATCH = 100
 ATTEMPTS = 5
@@ -82,6 +86,21 @@ RULES = (
     Rule(stored.Note),
     Rule(stored.PersonnelTicketBearer),
     Rule(stored.TravellerInfo),
+    Rule(ContractConsumer),
+    Rule(ContractReservation, ErasureAction.PSEUDONYMISED, BOOKKEEPING, values={"customer_id": None}),
+    Rule(
+        OrderLineEvent,
+        ErasureAction.PSEUDONYMISED,
+        BOOKKEEPING,
+        values={"customer_id": None, "employee_id": None, "manual_transaction_comment": None},
+    ),
+    Rule(
+        Contract,
+        ErasureAction.PSEUDONYMISED,
+        BOOKKEEPING,
+        via=("holder_id",),
+        values={"holder_id": None, "external_ref": None},
+    ),
     Rule(CustomerMerge, via=("customer_id", "merged_id")),
     Rule(Customer, via=("id",)),
     Rule(SignInFailure, via=("name_hash",)),
@@ -102,6 +121,11 @@ LEFT_ALONE: Mapping[str, str] = {
     "idempotency": "Keyed hashes and keys of rows, for seven days.",
     "employee": "An employment is no part of the customer's profile; its number leads to nobody then.",
     "family_member": "As with employees.",
+    "contract_policy": "Keyed hashes of what whoever claims a contract must be like; they name nobody.",
+    **dict.fromkeys(
+        ("total_amount", "coupon_year", "contract_transaction", "ledger_head", "ledger_line", "tax_distribution"),
+        f"Amounts and coupons of a contract that names nobody any more: {BOOKKEEPING}.",
+    ),
 }
 """Tables that name customers, and that an erasure leaves alone -> why."""
 
@@ -165,6 +189,7 @@ async def erase(session: AsyncSession, secret: bytes, profiles: Sequence[Profile
     """
     ids = [profile.id for profile in profiles]
     names = [name_hash(secret, each.organisation_id, name) for each in profiles for name in each.names]
+    names += [claimant_hash(secret, each.organisation_id, each.customer_number) for each in profiles]
     detached = [row for name in REFERENCES for row in await _detach(session, name, ids, now)]
     rows = {rule.row.__tablename__: await _carry_out(session, rule, ids, names) for rule in RULES}
     return Erased(profiles, rows, detached)

@@ -13,6 +13,9 @@ from datastore.base import Base, rfc3339
 from datastore.bookkeeping import SignInFailure
 from datastore.customer import Customer, CustomerPreference, Preference
 from datastore.erasure import RULES, Profile
+from datastore.loyalty.contract import Contract
+from datastore.loyalty.ledger import CouponYear, TotalAmount, Transaction
+from datastore.loyalty.usage import OrderLineEvent, TaxDistribution
 from datastore.reading import among
 from datastore.sealing import SEALED, SEARCH_HASH_OF, Keyring
 
@@ -23,6 +26,17 @@ BY_OTHERS = (AuditLogEntry, SignInFailure, Customer)
 """Rows that have a way of their own into the document, or none: a keyed hash tells nothing."""
 EXPORTED = tuple(rule for rule in RULES if rule.row not in BY_OTHERS)
 """What belongs to a person is what an erasure meets, so that nothing can be forgotten in one of the two."""
+
+HELD: tuple[tuple[type[Base], str, type[Base]], ...] = (
+    (CouponYear, "contract_id", Contract),
+    (TotalAmount, "contract_id", Contract),
+    (Transaction, "contract_id", Contract),
+    (TaxDistribution, "order_line_event_id", OrderLineEvent),
+)
+"""What an erasure leaves alone, because it names nobody once its owner does not: with the column by which it hangs on a
+row that belongs to the person."""
+OF_OTHERS = (Transaction.__table__.c.email,)
+"""Columns about somebody else, such as a seller."""
 
 
 async def document_of(session: AsyncSession, keys: Keyring, profiles: Sequence[Profile], now: datetime) -> Any:
@@ -38,6 +52,9 @@ async def document_of(session: AsyncSession, keys: Keyring, profiles: Sequence[P
     for rule in EXPORTED:
         columns = rule.row.__table__.c
         document[list_name(rule.row)] = await _rows(session, keys, rule.row, columns[rule.via[0]], ids)
+    for row, column, owner in HELD:
+        owners = [each["id"] for each in document[list_name(owner)]]
+        document[list_name(row)] = await _rows(session, keys, row, row.__table__.c[column], owners)
     chosen = [row["preferenceId"] for row in document[list_name(CustomerPreference)]]
     offered = among(Preference.organisation_id, {profile.organisation_id for profile in profiles})
     document["preferences"] = await _rows(session, keys, Preference, Preference.__table__.c.id, chosen, offered)
@@ -101,7 +118,9 @@ async def _looks(session: AsyncSession, ids: Sequence[int]) -> list[dict[str, An
 
 
 def exported_columns(row: type[Base]) -> list[Column[Any]]:
-    return [each for each in row.__table__.columns if not any(each.info.get(name) for name in NOT_EXPORTED)]  # type: ignore[misc]
+    columns: Any = row.__table__.columns
+    own = (each for each in columns if not any(each is other for other in OF_OTHERS))
+    return [each for each in own if not any(each.info.get(name) for name in NOT_EXPORTED)]
 
 
 def shown(value: Any, column: Column[Any], keys: Keyring) -> Any:

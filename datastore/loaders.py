@@ -93,34 +93,43 @@ class Loaders:
         return self.batched(("years", column, years), batch, list)
 
     def pages(
-        self, column: Column, order: Order, window: Window, where: ColumnElement[bool] | None = None
+        self,
+        row: type[Base],
+        of: Column | Selection,
+        order: Order,
+        window: Window,
+        where: ColumnElement[bool] | None = None,
     ) -> DataLoader[Any, Page[Any]]:
-        """Key -> a page of the visible rows whose `column` has that value and that meet `where`. Raises
-        `InvalidCursor`."""
-        row: Any = column.class_
-        condition = None if where is None else meaning(where)
+        """Key -> a page of the visible rows that have that value in a column, or that a selection has for it, and that
+        meet `where`. Raises `InvalidCursor`."""
+        selection = selection_of(of)
+        key = None if where is None else meaning(where)
 
         async def batch(keys: list[Any]) -> dict[Any, Page[Any]]:
-            statement = visible(row, self.viewer)
-            statement = statement if where is None else statement.where(where)
-            query = ["below", str(column), None if where is None else str(where)]
-            return await pages(self.database, column, statement, keys, order, window, query, self.count(column, where))
+            def wanted(is_wanted: Condition) -> Select[Any]:
+                found = selection(self.viewer, is_wanted)
+                return found if where is None else found.where(where)
+
+            query = ["below", name_of(of), None if where is None else [str(where), values_in(where)]]
+            return await pages(self.database, row, wanted, keys, order, window, query, self.count(of, where))
 
         def missing() -> Page[Any]:
             raise LookupError("every key has a page")
 
-        return self.batched(("pages", column, order.names, order.descending, window, condition), batch, missing)
+        return self.batched(("pages", of, order.names, order.descending, window, key), batch, missing)
 
-    def count(self, column: Column, where: ColumnElement[bool] | None = None) -> DataLoader[Any, int]:
-        """Key -> how many visible rows have that value in `column`, and meet `where`."""
+    def count(self, of: Column | Selection, where: ColumnElement[bool] | None = None) -> DataLoader[Any, int]:
+        """Key -> how many visible rows have that value in a column, or does a selection have for it, that meet
+        `where`."""
         conditions = [] if where is None else [where]
 
         async def batch(keys: list[Any]) -> dict[Any, int]:
-            seen = (column.class_.visible_to(self.viewer), among(column, keys), *conditions)
-            statement = select(column, func.count()).where(*seen)
-            return dict(pairs(await self.database.fetch(statement.group_by(column))))
+            found = selection_of(of)(self.viewer, lambda column: among(column, keys)).where(*conditions)
+            key: Any = list(found.selected_columns)[-1]
+            counted = found.with_only_columns(key, func.count(), maintain_column_froms=True).group_by(key)
+            return dict(pairs(await self.database.fetch(counted)))
 
-        return self.batched(("count", column, None if where is None else meaning(where)), batch, lambda: 0)
+        return self.batched(("count", of, None if where is None else meaning(where)), batch, lambda: 0)
 
     def batched(self, name: Hashable, batch: Batch[V], missing: Callable[[], V]) -> DataLoader[Any, V]:
         """The loader called `name`: `batch` turns keys into a mapping, `missing` makes the value of the others."""
@@ -138,6 +147,25 @@ def meaning(condition: ColumnElement[bool]) -> Hashable:
     """A key that two conditions have in common only if they say the same, values included. Never compiles them."""
     key = condition._generate_cache_key()
     return condition if key is None else (key.key, tuple(repr(bound.effective_value) for bound in key.bindparams))
+
+
+def values_in(condition: ColumnElement[bool]) -> list[str]:
+    """The values that a condition compares with."""
+    key = condition._generate_cache_key()
+    return [] if key is None else [repr(bound.effective_value) for bound in key.bindparams]
+
+
+def selection_of(of: Column | Selection) -> Selection:
+    """The rows by the value of a column, as a selection; or a selection itself."""
+    if not isinstance(of, InstrumentedAttribute):
+        return of
+    row: Any = of.class_
+    column, key = of, of.label("parent_key")
+    return lambda viewer, is_wanted: visible(row, viewer).add_columns(key).where(is_wanted(column))
+
+
+def name_of(of: Column | Selection) -> str:
+    return str(of) if isinstance(of, InstrumentedAttribute) else getattr(of, "__qualname__", repr(of))
 
 
 def nothing(row: type[Base], column: Column, key: Any, year: int) -> Any:

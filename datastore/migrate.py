@@ -16,7 +16,11 @@ import datastore.customer
 import datastore.customer_merge
 import datastore.employee.codes
 import datastore.employee.personnel
-import datastore.employee.rights  # noqa: F401
+import datastore.employee.rights
+import datastore.loyalty.contract
+import datastore.loyalty.ledger
+import datastore.loyalty.program
+import datastore.loyalty.usage  # noqa: F401
 from datastore.base import Base
 from datastore.database import WRITES, Database
 from datastore.sealing import Keyring

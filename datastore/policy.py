@@ -16,3 +16,9 @@ class Policy:
     """How many times in a row signing in may fail before a name is locked (rule C103)."""
     sign_in_pause: timedelta = timedelta(minutes=15)
     """How long it is locked then, from the last failure on."""
+    claim_failures: int = 5
+    """How many times in a row a customer's claims by a code may fail before more are refused (rule L41)."""
+    claim_pause: timedelta = timedelta(minutes=15)
+    """How long they are refused then, from the last failure on."""
+    reservation: timedelta = timedelta(minutes=15)
+    """How long coupons are held, unless a reservation says otherwise."""

@@ -1,15 +1,13 @@
 """Signing in: whose password is asked for, and how often in a row a user name has failed (rule C103)."""
 
-import hashlib
-import hmac
-import json
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, select
 
+from datastore import attempts
+from datastore.attempts import Limit
 from datastore.base import broad
-from datastore.bookkeeping import SignInFailure
 from datastore.customer import Customer, CustomerStatus, ProfileType
 from datastore.database import Database
 from datastore.policy import Policy
@@ -17,15 +15,11 @@ from datastore.reading import records, visible
 from datastore.viewer import Viewer
 from datastore.writing import Write
 
-MOST_FORGOTTEN = 100
-"""How many old rows one attempt removes, in passing."""
-
 
 def name_hash(secret: bytes, organisation_id: int, name: str | int) -> str:
     """The keyed hash under which failures are counted. `name` is the customer number, which nobody can change to be
     counted anew; of a name that nobody signs in with, it is its `email_key`."""
-    text = json.dumps(["sign in", organisation_id, name])  # json escapes lone surrogates
-    return hmac.new(secret, text.encode(), hashlib.sha256).hexdigest()
+    return attempts.name_hash(secret, "sign in", organisation_id, name)
 
 
 def user_of(viewer: Viewer, organisation_id: int, email_key: str) -> Select[Any]:
@@ -89,50 +83,26 @@ async def signed_in(write: Write, customer: Customer, place: str | None, new_has
     await write.session.flush()
 
 
-def is_locked(failures: int, last_failed_at: datetime, policy: Policy, now: datetime) -> bool:
-    """Whether a name that has failed so often must wait."""
-    return failures >= policy.sign_in_failures and last_failed_at > now - policy.sign_in_pause
+def limit_of(policy: Policy) -> Limit:
+    """How often in a row signing in may fail."""
+    return Limit(policy.sign_in_failures, policy.sign_in_pause)
 
 
 async def must_wait(database: Database, name: str, now: datetime) -> bool:
     """Whether the name with this hash is locked, as far as can be told outside of a transaction."""
-    statement = select(SignInFailure.failures, SignInFailure.last_failed_at).where(SignInFailure.name_hash == name)
-    found = await database.fetch(statement)
-    return any(is_locked(row.failures, row.last_failed_at, database.policy, now) for row in found)
+    return await attempts.must_wait(database, name, limit_of(database.policy), now)
 
 
 async def may_try(write: Write, name: str) -> bool:
-    """Whether the name with this hash may try. To the end of the transaction nobody else can find that out, so no
-    more attempts are answered than are allowed. Lock the row of the customer first."""
-    await write.lock("sign in", name)
-    failure = await write.session.get(SignInFailure, name, with_for_update=True)
-    return failure is None or not is_locked(failure.failures, failure.last_failed_at, write.policy, write.now)
+    """Whether the name with this hash may try, as `attempts.may_try` says."""
+    return await attempts.may_try(write, name, limit_of(write.policy))
 
 
 async def count_failure(write: Write, name: str) -> None:
-    """One more attempt has failed, after `may_try` in the same transaction. Failures from before the pause do not
-    count any more; some of them are removed."""
-    expired = SignInFailure.last_failed_at <= write.now - write.policy.sign_in_pause
-    old = select(SignInFailure.name_hash).where(expired, SignInFailure.name_hash != name)
-    failure = await write.session.get(SignInFailure, name)
-    if failure is None:
-        failure = SignInFailure(name_hash=name, failures=0, last_failed_at=write.now)
-        write.session.add(failure)
-    in_a_row = failure.last_failed_at > write.now - write.policy.sign_in_pause
-    failure.failures = failure.failures + 1 if in_a_row else 1
-    failure.last_failed_at = write.now
-    await write.session.flush()
-    some = old.order_by(SignInFailure.last_failed_at).limit(MOST_FORGOTTEN).with_for_update(skip_locked=True)
-    await write.session.execute(
-        delete(SignInFailure).where(SignInFailure.name_hash.in_(some)),
-        execution_options={"synchronize_session": False},
-    )
+    """One more attempt has failed, after `may_try` in the same transaction."""
+    await attempts.count_failure(write, name, limit_of(write.policy))
 
 
 async def forget_failures(write: Write, name: str) -> None:
     """The name may try again as if it had never failed. Lock the row of the customer first."""
-    await write.lock("sign in", name)
-    await write.session.execute(
-        delete(SignInFailure).where(SignInFailure.name_hash == name),
-        execution_options={"synchronize_session": False},
-    )
+    await attempts.forget_failures(write, name)

@@ -54,6 +54,15 @@ class Permission(Enum):
     TICKET_RIGHT_WRITE = "ticket-right:write"
     TICKET_RULE_WRITE = "ticket-rule:write"
     REPORT_READ = "report:read"
+    CONTRACT_READ = "contract:read"
+    CONTRACT_WRITE = "contract:write"
+    CONTRACT_SHARE = "contract:share"
+    CONTRACT_CLAIM = "contract:claim"
+    CONTRACT_CONSUME = "contract:consume"
+    CONTRACT_MONEY_WRITE = "contract-money:write"
+    LEDGER_READ = "ledger:read"
+    LOYALTY_PROGRAM_READ = "loyalty-program:read"
+    LOYALTY_PROGRAM_WRITE = "loyalty-program:write"
     AUDIT_READ = "audit:read"
 
 

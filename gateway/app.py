@@ -172,8 +172,7 @@ def create_app(settings: Settings | None = None) -> ASGIApp:
     ]
     app = Starlette(routes=routes, lifespan=lifespan)
     # Starlette's `middleware=` would be inside of its own answer to an unhandled exception.
-    app.middleware_stack = SecurityHeaders(Shortcut(graphql, app.build_middleware_stack()))
-    return CorrelationMiddleware(app)
+    return CorrelationMiddleware(SecurityHeaders(Shortcut(graphql, app)))
 
 
 def create_worker() -> ASGIApp:

@@ -11,9 +11,11 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.log import CORRELATION_ID, log_request
+from gateway.request import headers_of
 from resolvers.errors import ErrorCode, refuse
 
 HEADER = "X-Correlation-Id"
+RAW_HEADER = HEADER.lower().encode()
 LONGEST_ID = 64
 ID_BYTES = 16
 LONGEST_CLIENT_NAME = 100
@@ -81,7 +83,7 @@ class CorrelationMiddleware:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        headers = headers_of(scope)
         current = _accepted(headers.get(HEADER, "")) or urandom(ID_BYTES).hex()
         started = time.perf_counter()
         status = 0
@@ -90,7 +92,7 @@ class CorrelationMiddleware:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (HEADER.lower().encode(), current.encode())]
+                message["headers"] = [*message["headers"], (RAW_HEADER, current.encode())]
             await send(message)
 
         token = CORRELATION_ID.set(current)

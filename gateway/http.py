@@ -29,6 +29,7 @@ from gateway.rate import Caller, Rate, anonymous, identified
 from gateway.request import (
     GRAPHQL_JSON,
     JSON,
+    GraphQLRequest,
     Parameters,
     RequestRefused,
     check_content,
@@ -148,7 +149,7 @@ class GraphQLEndpoint:
         if scope["type"] == "websocket":
             await WebSocketClose()(scope, receive, send)
             return
-        response = await self.answer(Request(scope, receive))
+        response = await self.answer(GraphQLRequest(scope, receive))
         await response(scope, receive, send)
 
     async def answer(self, request: Request) -> Response:

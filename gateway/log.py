@@ -32,6 +32,7 @@ CORRELATION_ID: ContextVar[str] = ContextVar("correlation_id", default="")
 """The id of the request being served, which every line has; the empty text outside of any request."""
 REQUESTS = "gateway.correlation"
 """The logger of the lines of requests."""
+_REQUESTS = logging.getLogger(REQUESTS)
 _requests_to: list[TextIO] = []
 """Where the lines of requests are written, if they are written as JSON; made by `configure`."""
 
@@ -89,7 +90,7 @@ def log_request(**values: Any) -> None:
         now = datetime.now(UTC).isoformat().replace("+00:00", "Z")
         _requests_to[0].write(_as_json(values | {"event": "request", **about, "timestamp": now}) + "\n")
         _requests_to[0].flush()
-    elif logging.getLogger(REQUESTS).isEnabledFor(logging.INFO):
+    elif _REQUESTS.isEnabledFor(logging.INFO):
         structlog.stdlib.get_logger(REQUESTS).info("request", **values)
 
 

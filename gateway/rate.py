@@ -8,7 +8,6 @@ import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv6Address, IPv6Network, ip_address
 from math import ceil, floor
@@ -23,6 +22,8 @@ CLIENTS_WORTH: Final = 4
 """How many buckets' worth all clients of a principal get together. A name in ET-Client-Name is claimed, not proved: a
 principal who makes up names gets no more than this, while one with a few honest applications is not held up."""
 MOST_BUCKETS: Final = 100_000
+MOST_REMEMBERED: Final = 10_000
+"""Callers whose keys are not hashed anew each time."""
 SLOTS: Final = 64
 MICROSECONDS: Final = 1_000_000
 
@@ -52,7 +53,12 @@ def identified(headers: Headers) -> str | None:
     given = headers.getlist("ET-Client-Name")
     if len(given) != 1 or len(given[0]) > 2 * LONGEST_CLIENT_NAME:
         return None
-    name = decoded(given[0])
+    return _identified(given[0])
+
+
+@lru_cache(maxsize=1_000)
+def _identified(given: str) -> str | None:
+    name = decoded(given)
     return name if well_formed(name) else None
 
 
@@ -68,8 +74,7 @@ def anonymous(host: str) -> str:
     return str(address)
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(NamedTuple):
     """Who pays for a request: the principal, and the well-formed name of the client, None for a missing or malformed
     one. Neither is logged or kept in clear."""
 
@@ -77,8 +82,7 @@ class Caller:
     client: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(NamedTuple):
     """What came of taking points.
 
     `budget` is the most that the caller's bucket holds, `remaining` what can be taken now. If not granted, as many
@@ -118,6 +122,7 @@ class Rate:
         redis_clock: Callable[[], int] | None = None,
     ) -> None:
         self._secret = secret
+        self._buckets_of = lru_cache(MOST_REMEMBERED)(self._find_buckets)
         self._identified = (capacity, per_second)
         self._unidentified = (max(1, capacity * unidentified_percent // 100), per_second * unidentified_percent / 100)
         self._whole = (CLIENTS_WORTH * capacity, CLIENTS_WORTH * per_second)
@@ -164,7 +169,7 @@ class Rate:
         if self._shared:
             await self._shared.close()
 
-    def _buckets_of(self, caller: Caller) -> tuple[Bucket, Bucket]:
+    def _find_buckets(self, caller: Caller) -> tuple[Bucket, Bucket]:
         # The name of a client may hold the name of a person, so it is hashed as well.
         whole = f"kundeport:rate:{{{self._hash(caller.principal)}}}"
         if caller.client is None:
@@ -178,7 +183,6 @@ class Rate:
         return keyed_hash(self._secret, text)
 
 
-@lru_cache(maxsize=10_000)
 def keyed_hash(secret: bytes, text: str) -> str:
     """A hash of 128 bits, from which the text cannot be guessed without the secret."""
     return hmac.digest(secret, text.encode("utf-8", "surrogatepass"), "sha256")[:16].hex()
@@ -243,8 +247,9 @@ class LocalBuckets:
             self._make_room(now)
         elif kept.slot != slot:
             self._leave_slot(bucket.key, kept.slot)
+        if kept is None or kept.slot != slot:
+            self._slots.setdefault(slot, set()).add(bucket.key)
         self._kept[bucket.key] = Kept(missing, now, slot)
-        self._slots.setdefault(slot, set()).add(bucket.key)
 
     def _make_room(self, now: int) -> None:
         for _ in range(2):
@@ -267,8 +272,9 @@ class LocalBuckets:
 
 
 def _remaining(buckets: tuple[Bucket, Bucket], change: Change) -> int:
-    rooms = [bucket.capacity - missing for bucket, missing in zip(buckets, change.missing, strict=True)]
-    return max(0, floor(min(rooms) + TOLERANCE))
+    own, whole = buckets
+    missing, missing_of_whole = change.missing
+    return max(0, floor(min(own.capacity - missing, whole.capacity - missing_of_whole) + TOLERANCE))
 
 
 def _wait(buckets: tuple[Bucket, Bucket], change: Change, points: int) -> int:

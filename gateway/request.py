@@ -2,14 +2,14 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import orjson
 from starlette.datastructures import Headers
 from starlette.requests import Request
+from starlette.types import Scope
 
 from resolvers.errors import ErrorCode
 
@@ -26,6 +26,8 @@ ADD_PREFLIGHT_HEADER = (
 MOST_URL_PARAMETERS = 20
 # Each list and each object costs the parser memory and time. Other limits let in a third as many.
 MOST_BRACKETS = 20_000
+HEADERS = "kundeport.headers"
+"""Where a scope has the headers that `headers_of` answers."""
 LONGEST_KEPT = 200
 """Of Accept headers: what longer ones ask for is worked out each time."""
 
@@ -38,8 +40,40 @@ class RequestRefused(Exception):
         self.status, self.code, self.message, self.headers = status, code, message, headers
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
+class RequestHeaders(Headers):
+    """The headers of a request, each found without a walk through the others."""
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__(scope=scope)
+        self._by_name: dict[str, list[str]] = {}
+        for name, value in self.raw:
+            self._by_name.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+
+    def get(self, key: str, default: Any = None) -> Any:
+        found = self._by_name.get(key.lower())
+        return found[0] if found else default
+
+    def getlist(self, key: str) -> list[str]:
+        return self._by_name.get(key.lower(), [])
+
+
+def headers_of(scope: Scope) -> Headers:
+    """The headers of a request, sorted once for all who look at them."""
+    found: Headers | None = scope.get(HEADERS)
+    if found is None:
+        found = scope[HEADERS] = RequestHeaders(scope)
+    return found
+
+
+class GraphQLRequest(Request):
+    """A request with `headers_of` its scope."""
+
+    @property
+    def headers(self) -> Headers:
+        return headers_of(self.scope)
+
+
+class Parameters(NamedTuple):
     """A well-formed GraphQL-over-HTTP request: it has a `query`, or the `document_id` of a document, or both."""
 
     query: str | None
@@ -100,7 +134,8 @@ def check_content(headers: Headers, wanted: str = JSON) -> None:
 
     A page of another site cannot make a browser send this type without a preflight, so a forged POST ends here.
     """
-    name, settings = _media_type(headers.get("content-type", ""))
+    given = headers.get("content-type", "")
+    name, settings = (given, {}) if given == wanted else _media_type(given)
     if name != wanted or not _is_utf8(settings):
         raise RequestRefused(
             415, ErrorCode.REQUEST_MALFORMED, f"The Content-Type must be {wanted}, in UTF-8.", **{"Accept-Post": wanted}
@@ -113,17 +148,17 @@ def check_content(headers: Headers, wanted: str = JSON) -> None:
 async def read_body(request: Request, most: int, seconds: float) -> bytes:
     """The body of a request. Raises RequestRefused: 413 as soon as it is known to be over `most` bytes, 408 if it is
     not there after so many seconds."""
-    too_large = RequestRefused(413, ErrorCode.REQUEST_TOO_LARGE, f"The body may have at most {most} bytes.")
+    too_large = f"The body may have at most {most} bytes."
     declared = request.headers.get("content-length", "0")
     if declared.isdecimal() and int(declared[:20]) > most:
-        raise too_large
+        raise RequestRefused(413, ErrorCode.REQUEST_TOO_LARGE, too_large)
     body = bytearray()
     try:
         async with asyncio.timeout(seconds):
             while (part := await request.receive())["type"] == "http.request":
                 body += part.get("body", b"")
                 if len(body) > most:
-                    raise too_large
+                    raise RequestRefused(413, ErrorCode.REQUEST_TOO_LARGE, too_large)
                 if not part.get("more_body", False):
                     return bytes(body)
     except TimeoutError:

@@ -1,9 +1,11 @@
 """Writing an HTTP response: status, headers and bytes of an answer, and whether the caller has it already."""
 
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
 import orjson
+from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 
 from gateway.request import JSON
@@ -47,8 +49,17 @@ def respond_error(
 
 def respond(body: dict[str, Any], status: int, media_type: str, headers: dict[str, str] | None = None) -> Response:
     """The HTTP response with this body. Raises TypeError for data that is not JSON (a scalar's mistake)."""
-    content_type = {"Content-Type": f"{media_type}; charset=utf-8"}
-    return Response(orjson.dumps(body), status, HEADERS | content_type | (headers or {}))
+    response = Response(orjson.dumps(body), status)
+    response.raw_headers += raw_headers(media_type)
+    if headers:
+        response.headers.update(headers)
+    return response
+
+
+@cache
+def raw_headers(media_type: str) -> list[tuple[bytes, bytes]]:
+    """The headers of an answer of a media type."""
+    return MutableHeaders(HEADERS | {"Content-Type": f"{media_type}; charset=utf-8"}).raw
 
 
 def respond_if_changed(body: dict[str, Any], media_type: str, if_none_match: list[str]) -> Response:

@@ -157,10 +157,22 @@ class Settings(BaseSettings):
     sign_in_pause_minutes: float = Field(
         default=15, gt=0, description="Minutes for which it is locked, from the last failure on."
     )
+    claim_failures: int = Field(
+        default=5, ge=1, description="Failed claims by code in a row after which a customer's are refused for a while."
+    )
+    claim_pause_minutes: float = Field(
+        default=15, gt=0, description="Minutes for which they are refused, from the last failure on."
+    )
+    reservation_minutes: float = Field(
+        default=15,
+        gt=0,
+        le=1440,
+        description="Minutes for which coupons are held, unless a reservation says otherwise.",
+    )
     expire_seconds: float = Field(
         default=3600,
         ge=0,
-        description="Seconds between two looks for customers that are to be erased; 0: only `kundeport expire` does.",
+        description="Seconds between two looks for customers to erase and contracts that have ended; 0: none.",
     )
     background_seconds: float = Field(
         default=1,
@@ -233,6 +245,9 @@ class Settings(BaseSettings):
             merge_undo=timedelta(days=self.merge_undo_days),
             sign_in_failures=self.sign_in_failures,
             sign_in_pause=timedelta(minutes=self.sign_in_pause_minutes),
+            claim_failures=self.claim_failures,
+            claim_pause=timedelta(minutes=self.claim_pause_minutes),
+            reservation=timedelta(minutes=self.reservation_minutes),
         )
 
     @property

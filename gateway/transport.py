@@ -245,12 +245,12 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = list(message.get("headers", ()))
-                names = {name.lower() for name, _ in headers}
-                headers += [header for header in SECURITY_HEADERS if header[0] not in names]
+                given = message.get("headers", ())
+                names = dict(given)  # ASGI has them in small letters
+                headers = [header for header in SECURITY_HEADERS if header[0] not in names]
                 if ALLOWED_ORIGIN not in names and ONLY_THIS_ORIGIN[0] not in names:
                     headers.append(ONLY_THIS_ORIGIN)
-                message["headers"] = headers
+                message["headers"] = [*given, *headers]
             await send(message)
 
         await self.app(scope, receive, send_with_headers if scope["type"] == "http" else send)

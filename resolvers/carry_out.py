@@ -15,7 +15,7 @@ from datastore.keyset import cursor_key
 from datastore.writing import Idempotent, KeyReused, Write, remember, remembered
 from resolvers.context import Context
 from resolvers.errors import ErrorCode, Refused, UserError
-from resolvers.given import field_error, plain
+from resolvers.given import field_error, malformed, plain
 
 Act = Callable[[Write, Any], Awaitable[Any]]
 Prepare = Callable[[Context, Any], Awaitable[Any]]
@@ -65,6 +65,8 @@ async def carry_out(context: Context, name: str, act: Act, given: Any, key: str 
     """
     if key is not None and not IDEMPOTENCY_KEY.fullmatch(key):
         return Outcome(None, [UserError(ErrorCode.IDEMPOTENCY_KEY_INVALID)])
+    if errors := list(malformed(given)):
+        return Outcome(None, errors)
     try:
         prepared = await PREPARES[act](context, given) if act in PREPARES else None
     except Refused as refused:

@@ -8,7 +8,7 @@ pattern has a quantifier inside a quantifier, all are matched in full (H1, H3). 
 import re
 import secrets
 import string
-from datetime import date
+from datetime import date, timedelta
 
 import phonenumbers
 from iso3166 import countries_by_alpha3
@@ -171,6 +171,49 @@ def luhn_is_valid(digits: str) -> bool:
         return False
     doubled = sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])
     return (doubled + sum(map(int, digits[::-2]))) % 10 == 0
+
+
+def netex_id(text: str) -> str:
+    """A NeTEx id such as ENT:EntitlementProduct:levelA1, or the version of one (F08). Refuses NETEX_ID_INVALID."""
+    return _exactly("[A-Z]{3}:[A-Za-z]{1,64}:[A-Za-z0-9_.\\-]{1,64}", text, ErrorCode.NETEX_ID_INVALID)
+
+
+DURATION = re.compile(r"P(?:([0-9]{1,6})D)?(?:T(?=[0-9])(?:([0-9]{1,8})H)?(?:([0-9]{1,8})M)?(?:([0-9]{1,8})S)?)?")
+
+
+def duration(text: str) -> tuple[int, timedelta]:
+    """An ISO 8601 duration as its days, which are days of the calendar, and the rest, which is time (L05, F09).
+
+    Refuses DURATION_INVALID: years, months and weeks, parts with decimals, nothing at all, and 0.
+    """
+    match = DURATION.fullmatch(text) if len(text) <= 40 else None
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups()) if match else (0, 0, 0, 0)
+    rest = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if (not days and not rest) or days > 100_000 or rest > timedelta(days=100_000):
+        raise _refused(ErrorCode.DURATION_INVALID, text)
+    return days, rest
+
+
+def time_of_day(text: str) -> str:
+    """A time of day as HH:MM:SS; the seconds may be left out (L06). Refuses TIME_OF_DAY_INVALID."""
+    time = _exactly("(?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9])?", text, ErrorCode.TIME_OF_DAY_INVALID)
+    return time if len(time) == 8 else f"{time}:00"
+
+
+def currency(text: str) -> str:
+    """A currency: three capital letters, of ISO 4217 or of a program's own points. Refuses CURRENCY_INVALID."""
+    return _exactly("[A-Z]{3}", text, ErrorCode.CURRENCY_INVALID)
+
+
+def claim_code(text: str) -> str:
+    """A code of the form text-text-text, by which a personnel ticket is claimed, trimmed (L40, H1, H2).
+
+    Refuses CLAIM_CODE_INVALID, and never quotes it: it may be somebody's.
+    """
+    code = text.strip() if len(text) <= 64 else ""
+    if not re.fullmatch("[A-Za-z0-9_]{1,62}-[A-Za-z0-9_]{1,62}-[A-Za-z0-9_]{1,62}", code):
+        raise refuse(ErrorCode.CLAIM_CODE_INVALID)
+    return code
 
 
 def uuid32(text: str) -> str:

@@ -13,13 +13,15 @@ from datastore.base import Base
 from datastore.sealing import Keyring
 from resolvers import formats
 from resolvers.errors import ErrorCode, Refused, UserError, refuse
+from resolvers.scalars import Malformed
 
 Format = Callable[[str], str]
 NOTHING: Set[str] = frozenset()
 SECRET = frozenset({"password", "new_password", "old_password"})
 """Input fields that are never stored, answered or compared."""
-SEALED_TEXTS = frozenset({"text", "ssn", "note"})
-"""Input fields, texts or null, that are stored sealed: nothing that is stored may help to guess them."""
+SEALED_TEXTS = frozenset({"text", "ssn", "note", "value"})
+"""Input fields, texts or null, that are stored sealed, or, of a policy, as a keyed hash: nothing that is stored may
+help to guess them."""
 
 
 def given_fields(given: object) -> Iterator[tuple[str, str, Any]]:
@@ -61,6 +63,18 @@ def field_error(code: ErrorCode, given: object, attribute: str) -> UserError:
         if found == attribute:
             return refuse(code, name, rejected=[value]).errors[0]
     return UserError(code)
+
+
+def malformed(given: object, *path: str) -> Iterator[UserError]:
+    """An error for each value of an input that is none of its scalar, wherever it stands in it."""
+    if isinstance(given, Malformed):
+        yield refuse(given.code, *path, rejected=[given.given]).errors[0]
+    elif isinstance(given, list):
+        for place, each in enumerate(given):
+            yield from malformed(each, *path, str(place))
+    elif get_object_definition(given) is not None:
+        for _, name, value in given_fields(given):
+            yield from malformed(value, *path, name)
 
 
 class Problems:

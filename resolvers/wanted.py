@@ -9,6 +9,7 @@ import inspect
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select
@@ -28,7 +29,12 @@ def as_found(record: Any) -> Any:
     return record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@cache
+def as_stored(values: frozenset[Any]) -> frozenset[Any]:
+    return frozenset(each.value if isinstance(each, Enum) else each for each in values)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
 class Wanted:
     """Rows of a class: `statement(viewer, values)` selects their columns first."""
 
@@ -41,7 +47,7 @@ class Wanted:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class WantedRow(Wanted):
     """One row or none. `answered` makes of a record what is answered. It leaves a record alone whose value of the
     column `settled_by` is not among `unsettled`."""
@@ -53,7 +59,7 @@ class WantedRow(Wanted):
     @property
     def unsettled_values(self) -> frozenset[Any]:
         """The unsettled ones as they are stored."""
-        return frozenset(each.value if isinstance(each, Enum) else each for each in self.unsettled)
+        return as_stored(self.unsettled)
 
     async def read(self, context: Context) -> Any:
         """The row, or None."""
@@ -62,7 +68,7 @@ class WantedRow(Wanted):
         return self.answered(found[0]) if found else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class WantedByKey(Wanted):
     """The rows of many keys, in their order, each row once by its column `identity`. The statement selects the key
     after the columns; its value `keys` has them all."""
@@ -80,7 +86,7 @@ class WantedByKey(Wanted):
         return list(answered.values())
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class WantedPage(Wanted):
     """A page of a list. `query` is what its cursors are good for."""
 

@@ -1,13 +1,18 @@
 """Relations that say more than `one` and `many` of `schema.view`: to one of several types, of years, in pages."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any
 
 import strawberry
+from sqlalchemy import ColumnElement
 
+from datastore.base import Base
+from datastore.employee.codes import Deletable
 from datastore.keyset import Order
+from datastore.loaders import Selection
+from datastore.nested import no_page
 from datastore.viewer import Permission
 from resolvers.oslo import today
 from resolvers.paging import PAGE_SIZE, paged, window
@@ -16,6 +21,7 @@ from schema.permission import needs as needing
 from schema.view import DECLARED, Column, Info, One, declared_by
 
 Row = strawberry.Parent[Any]
+Where = Callable[..., ColumnElement[bool] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,50 +74,88 @@ def yearly(
 
 @dataclass(frozen=True, slots=True)
 class Below:
-    """A page of the rows whose `column` has the value of the parent's attribute `via`, in an order; those with
-    `is_deleted` are left out unless they are asked for."""
+    """A page of the rows whose column has the value of the parent's attribute `via`, or that a selection has for it, in
+    an order. `where` makes a condition on them of what is given besides the part that is wanted."""
 
-    column: Column
+    row: type[Base]
+    of: Column | Selection
     via: str
     order: Order
+    where: Where
 
-    async def __call__(self, root: strawberry.Parent[Any], info: Info, *, include_deleted: bool, **where: Any) -> Any:
-        part = window(**where)
-        kept = None if include_deleted else self.column.class_.is_deleted.is_(False)
-        found = info.context.load.pages(self.column, self.order, part, kept).load(getattr(root, self.via))
+    async def __call__(
+        self,
+        root: strawberry.Parent[Any],
+        info: Info,
+        *,
+        first: int | None = None,
+        after: str | None = None,
+        last: int | None = None,
+        before: str | None = None,
+        **given: Any,
+    ) -> Any:
+        part, key = window(first, after, last, before), getattr(root, self.via)
+        if key is None:
+            return no_page(part)
+        found = info.context.load.pages(self.row, self.of, self.order, part, self.where(**given)).load(key)
         return await paged(found, "before" if part.first is None else "after")
 
 
-def below(column: Column, *, order: Order, description: str, arguments: Mapping[str, str], via: str = "id") -> Any:
+def below(
+    of: Column | Selection,
+    *,
+    order: Order,
+    description: str,
+    arguments: Mapping[str, str],
+    via: str = "id",
+    row: type[Base] | None = None,
+    where: Where = lambda: None,
+    needs: Permission | None = None,
+) -> Any:
     """A connection under a parent: `employees: Connection[Employee] = below(stored.Employee.company_id, ...)`. The
-    pages of all parents of one level share a statement. `arguments` has the description of each argument."""
-    declared = Below(column, via, order)
+    pages of all parents of one level share a statement.
+
+    A selection needs its `row`. The parameters of `where` become arguments; `arguments` has the description of each.
+    """
+    shown: Any = row or getattr(of, "class_", None)
+    declared = Below(shown, of, via, order, where)
 
     async def resolve(root: strawberry.Parent[Any], info: Info, **given: Any) -> Any:
         return await declared(root, info, **given)
 
-    kinds: dict[str, Any] = {
-        "root": Row,
-        "info": Info,
-        "include_deleted": bool,
-        "first": int | None,
-        "after": str | None,
-        "last": int | None,
-        "before": str | None,
+    empty = inspect.Parameter.empty
+    kinds: dict[str, tuple[Any, Any]] = {
+        "root": (Row, empty),
+        "info": (Info, empty),
+        **{name: (each.annotation, each.default) for name, each in inspect.signature(where).parameters.items()},
+        "first": (int | None, None),
+        "after": (str | None, None),
+        "last": (int | None, None),
+        "before": (str | None, None),
     }
-    defaults = {"root": inspect.Parameter.empty, "info": inspect.Parameter.empty, "include_deleted": False}
     parameters = [
         inspect.Parameter(
             name,
             inspect.Parameter.KEYWORD_ONLY,
-            default=defaults.get(name),
+            default=default,
             annotation=described(kind, arguments[name]) if name in arguments else kind,
         )
-        for name, kind in kinds.items()
+        for name, (kind, default) in kinds.items()
     ]
     resolve.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     size = ListSize(assumed_size=PAGE_SIZE, slicing_arguments=["first", "last"], sized_fields=["edges", "nodes"])
-    return strawberry.field(resolver=resolve, description=description, directives=[size], metadata={DECLARED: declared})
+    return strawberry.field(
+        resolver=resolve, description=description, directives=[size, *_needs(needs)], metadata={DECLARED: declared}
+    )
+
+
+def unless_deleted(row: type[Deletable]) -> Where:
+    """The condition that leaves out rows that are marked as deleted, unless they are asked for."""
+
+    def where(include_deleted: bool = False) -> ColumnElement[bool] | None:
+        return None if include_deleted else row.is_deleted.is_(False)
+
+    return where
 
 
 def described(kind: Any, words: str) -> Any:

@@ -29,6 +29,11 @@ from schema.employee.personnel_mutations import PersonnelMutations
 from schema.employee.queries import EmployeeQueries, PersonnelCodeQueries
 from schema.employee.reports import ReportMutations, ReportQueries
 from schema.errors import ErrorQueries
+from schema.loyalty.consumption import ConsumptionMutations, ConsumptionQueries
+from schema.loyalty.contract_mutations import ContractMutations
+from schema.loyalty.money import LedgerQueries, MoneyMutations
+from schema.loyalty.program_mutations import LoyaltyProgramMutations
+from schema.loyalty.queries import LoyaltyQueries
 from schema.mutation import IDEMPOTENT, IdempotentMutationsOnly
 from schema.node import NodeQueries
 from schema.viewer import ViewerQueries
@@ -46,6 +51,9 @@ class Query(
     TicketRuleQueries,
     EmployeeImportQueries,
     ReportQueries,
+    LoyaltyQueries,
+    ConsumptionQueries,
+    LedgerQueries,
     ErrorQueries,
     NodeQueries,
     AuditQueries,
@@ -73,6 +81,10 @@ class Mutation(
     TicketRuleMutations,
     EmployeeImportMutations,
     ReportMutations,
+    LoyaltyProgramMutations,
+    ContractMutations,
+    ConsumptionMutations,
+    MoneyMutations,
 ):
     pass
 

@@ -212,11 +212,18 @@ def selected(
     via: str = "id",
     is_list: bool = True,
     shows: str | None = None,
+    deprecated: str | None = None,
     needs: Permission | None = None,
 ) -> Any:
     """A field that a statement of its own answers: `related: list["Customer"] = selected(related, row=...)`."""
     cost = _costs(None if shows is None else 1)
-    return declared_by(Selected(row, selection, via, is_list, shows), description, None, *cost, *_needs(needs))
+    return declared_by(Selected(row, selection, via, is_list, shows), description, deprecated, *cost, *_needs(needs))
+
+
+def named(name: str, field: Any) -> Any:
+    """The field, under a name that is not the camel case of its attribute's."""
+    field.graphql_name = name
+    return field
 
 
 def declared_by(

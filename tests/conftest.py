@@ -7,6 +7,7 @@ import tempfile
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -15,6 +16,7 @@ from sqlalchemy.engine import make_url
 from datastore import migrate
 from datastore.database import Database
 from datastore.sealing import Keyring
+from tests.distribution import Scheduler, place
 
 DIALECTS = ("sqlite", "postgresql")
 TEMPLATE = "kundeport_template"
@@ -30,6 +32,30 @@ def pytest_configure() -> None:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(IN_MEMORY))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduler:
+    """What shares a long preparation stays together."""
+    return Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Among several processes what belongs together begins."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place(item.nodeid))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Passwords are hashed as always, with the least of work: what a real hash costs is asked in
+    `tests/customer/test_passwords.py`, and paid by the gateways that run as processes."""
+    from resolvers.customer import passwords
+    from tests.customer.passwords import CHEAP
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(passwords, "HASHER", CHEAP)
+        yield
+
+
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """URL of a PostgreSQL server: `KUNDEPORT_TEST_POSTGRES_URL`, else one of this test process's own."""
@@ -41,8 +67,9 @@ def postgres_url() -> Iterator[str]:
     # Not below pytest's folder: a second pytest closes that to the user that PostgreSQL runs as.
     folder = tempfile.mkdtemp(prefix="kundeport-postgres-", dir=os.environ.get("PYTEST_DEBUG_TEMPROOT"))
     server = get_server(folder, cleanup_mode="stop")
-    # Test data need not survive a power cut.
-    server.psql("alter system set fsync = off; alter system set synchronous_commit = off; select pg_reload_conf();")
+    # Test data need not survive a power cut, and no test may depend on when a vacuum happens to come.
+    unneeded = ("fsync", "synchronous_commit", "autovacuum")
+    server.psql("".join(f"alter system set {each} = off; " for each in unneeded) + "select pg_reload_conf();")
     yield f"postgresql+asyncpg://postgres@/postgres?host={folder}"
     server.cleanup()
     shutil.rmtree(folder)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 TEST = ast.FunctionDef | ast.AsyncFunctionDef
-DOMAINS = {"customer": "Customer rules", "employee": "Employee rules"}
+DOMAINS = {"customer": "Customer rules", "employee": "Employee rules", "loyalty": "Loyalty rules"}
 
 
 class Rule(NamedTuple):

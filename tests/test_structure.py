@@ -120,6 +120,7 @@ def test_every_foreign_key_has_an_index(table: sa.Table) -> None:
         for index in table.indexes
         if str(index.dialect_options["sqlite"]["where"]) in {"None", f"{next(iter(index.columns)).name} IS NOT NULL"}
     }
+    first |= {next(iter(each.columns)).name for each in table.constraints if isinstance(each, sa.UniqueConstraint)}
     first |= {column.name for column in table.primary_key} if len(table.primary_key) == 1 else set()
     without = [column.name for column in table.columns if column.foreign_keys and column.name not in first]
     assert without == []

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from datastore.base import Base
 from datastore.customer import Customer, Preference
 from datastore.database import Database
-from datastore.demo import people, personnel_rows
+from datastore.demo import loyalty, loyalty_programs, loyalty_rows, people, personnel_rows
 from datastore.demo.draw import REFERENCE
 from datastore.demo.numbers import customer_number
 from datastore.demo.people import ORGANISATIONS, TABLES, Batch
@@ -18,6 +18,10 @@ from datastore.demo.personnel import Personnel, employees_of
 from datastore.demo.personnel_codes import add_codes
 from datastore.demo.relations import PREFERENCES, Row
 from datastore.sealing import SEALED, Keyring
+
+COUNTED = (*TABLES, *loyalty_rows.COUNTED)
+"""The tables whose keys are counted here."""
+LOCKED = (*TABLES, *loyalty_programs.TABLES, *loyalty_rows.TABLES)
 
 Writer = Callable[[AsyncSession, Batch, Keyring], Awaitable[None]]
 
@@ -33,8 +37,8 @@ class AlreadyLoaded(Exception):
 async def load(
     database: Database, customers: int, seed: int, progress: Callable[[int], None], employees: Personnel | None = None
 ) -> dict[str, int]:
-    """Write the first `customers` demo customers of `seed`, with all that belongs to them, into a migrated database;
-    then the employees, with their companies and code lists, if there are to be some.
+    """Write the first `customers` demo customers of `seed`, with all that belongs to them and their contracts, into a
+    migrated database; then the employees, with their companies and code lists, if there are to be some.
 
     Calls `progress` with the number of customers, or employees, written since the last call. Answers the number of rows
     written by table. It is one transaction: whatever happens, all are there afterwards or none; until then others can
@@ -44,22 +48,30 @@ async def load(
     rows: Counter[str] = Counter()
     async with database.write() as session:
         if database.dialect == "postgresql":
-            await session.execute(text(f"LOCK TABLE {', '.join(TABLES)} IN SHARE ROW EXCLUSIVE MODE"))
+            await session.execute(text(f"LOCK TABLE {', '.join(LOCKED)} IN SHARE ROW EXCLUSIVE MODE"))
         numbers = [customer_number(seed, index) for index in range(min(customers, 1000))]
         if await session.scalar(select(Customer.id).where(Customer.customer_number.in_(numbers)).limit(1)):
             raise AlreadyLoaded(seed)
         preference_keys, rows["preference"] = await _catalogue(session)
-        highest_keys = {table: await _highest_key(session, table) for table in TABLES}
-        write = _writer(database)
+        programs, made = await loyalty_programs.add_programs(session)
+        rows.update(made)
+        highest_keys = {table: await _highest_key(session, table) for table in COUNTED}
+        making = loyalty_rows.Making({table: highest_keys[table] for table in loyalty_rows.COUNTED}, database.keys)
+        write, done = _writer(database), 0
         for batch in people.customers(customers, seed, highest_keys=highest_keys, preference_keys=preference_keys):
-            await write(session, batch, database.keys)
-            rows.update({table: len(written) for table, written in batch.rows.items()})
+            indexes = range(done, done + batch.customers)
+            contracts = loyalty.contracts_of(indexes, seed, highest_keys["customer"], programs, making)
+            for each in (batch, contracts):
+                await write(session, each, database.keys)
+                rows.update({table: len(written) for table, written in each.rows.items()})
+            done = indexes.stop
             progress(batch.customers)
         if database.dialect == "postgresql":
-            for table in TABLES:
+            for table in COUNTED:
                 await _move_sequence(session, table, highest_keys[table] + rows[table])
+            await _move_sequence(session, "loyalty_program", await _highest_key(session, "loyalty_program"))
             # Not on SQLite: its statements are written to be planned well without statistics, and are not with them.
-            await session.execute(text(f"ANALYZE preference, {', '.join(TABLES)}"))
+            await session.execute(text(f"ANALYZE preference, {', '.join(LOCKED)}"))
         if employees is not None:
             rows.update(await _load_personnel(database, session, employees, customers, seed, progress))
     if database.dialect == "sqlite":

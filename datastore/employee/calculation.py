@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, case, delete, insert, select, update
+from sqlalchemy import ColumnElement, bindparam, case, delete, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from datastore.audit import Act, AuditKind, append
 from datastore.changes import stop_noting
 from datastore.employee.codes import TicketType
 from datastore.employee.personnel import Company, Employee, FamilyMember
-from datastore.employee.rights import SimpleRule, SimpleRuleVersion, TicketRight
+from datastore.employee.rights import SimpleRule, SimpleRuleVersion, TicketRight, was_told
 from datastore.reading import Fetch, among, columns, records, visible, within
 from datastore.viewer import Viewer
 from datastore.writing import Write
@@ -23,7 +23,7 @@ LOCK = "ticket rights"
 
 @dataclass(slots=True)
 class Changes:
-    """What is to become of rights: keys of those to delete; new ends, and of some new rules, of others; new ones."""
+    """What is to become of rights: keys of those to take away; new ends, and of some new rules, of others; new ones."""
 
     deleted: list[int] = field(default_factory=list)
     ended: list[dict[str, Any]] = field(default_factory=list)
@@ -109,7 +109,9 @@ async def rights_from(fetch: Fetch, employees: Collection[int], day: date) -> Ma
     """Holder -> ticket type -> the rights that end after a day, the earliest first, of employees and families."""
     names = ("id", "ticket_holder_id", "ticket_type_id", "rule_id", "valid_from", "valid_until")
     statement = select(*(TABLE.c[name] for name in names)).where(
-        among(TicketRight.employee_id, employees), TicketRight.valid_until > day
+        among(TicketRight.employee_id, employees),
+        TicketRight.valid_until > day,
+        TicketRight.valid_until > TicketRight.valid_from,
     )
     found: dict[int, dict[int, list[Any]]] = {}
     for right in await fetch(statement.order_by(TicketRight.ticket_holder_id, TicketRight.valid_from)):
@@ -118,8 +120,9 @@ async def rights_from(fetch: Fetch, employees: Collection[int], day: date) -> Ma
 
 
 async def store(session: AsyncSession, changes: Changes, now: datetime) -> None:
-    """Delete, end, change and insert rights: at most four statements. What has changed of a right that had been sent to
-    another system is to be sent again (rule E34). None of it is noted for the audit log: see `tell`."""
+    """Delete, end, change and insert rights: at most five statements. What has changed of a right that had been sent to
+    another system is to be sent again (rule E34); one that was, or is about to be, is not deleted but withdrawn.
+    None of it is noted for the audit log: see `tell`."""
     connection = await session.connection()
     ends: dict[str, Any] = {
         "valid_until": bindparam("until"),
@@ -132,7 +135,11 @@ async def store(session: AsyncSession, changes: Changes, now: datetime) -> None:
     rules: dict[str, Any] = {"rule_id": bindparam("rule"), "rule_version": bindparam("at_version")}
     right = update(TABLE).where(TABLE.c.id == bindparam("key"))
     if changes.deleted:
-        await connection.execute(delete(TABLE).where(among(TABLE.c.id, changes.deleted)))
+        gone = among(TABLE.c.id, changes.deleted)
+        await connection.execute(
+            update(TABLE).where(gone, was_told()).values({**ends, "valid_until": TABLE.c.valid_from})
+        )
+        await connection.execute(delete(TABLE).where(gone, not_(was_told())))
     if changes.ended:
         await connection.execute(right.values(ends), changes.ended)
     if changes.updated:

@@ -49,7 +49,7 @@ async def rights_of_order(session: AsyncSession, order_id: int) -> Sequence[Tick
 
 def overlaps(ticket_type_id: int, start: Any, end: Any) -> ColumnElement[bool]:
     """The condition on ticket rights to a ticket type on some day from one day to before another one (rule E30)."""
-    here = TicketRight.ticket_type_id == ticket_type_id
+    here = and_(TicketRight.ticket_type_id == ticket_type_id, TicketRight.valid_until > TicketRight.valid_from)
     return and_(here, TicketRight.valid_from < end, TicketRight.valid_until > start)
 
 

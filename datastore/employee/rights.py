@@ -131,6 +131,17 @@ class StationPair(Base):
         return seen.correlate_except(order).exists()
 
 
+def was_told() -> ColumnElement[bool]:
+    """The condition on rights that another system knows of, or may know of."""
+    right = TicketRight.__table__.c
+    return or_(
+        *(
+            or_(right[f"{name}_is_ready_to_sync"], right[f"{name}_sync_timestamp"].is_not(None), error.is_not(None))
+            for name, error in ((name, right[f"{name}_error_message"]) for name in ("ticket", "customer"))
+        )
+    )
+
+
 READY = "{system}_is_ready_to_sync AND {system}_sync_timestamp IS NULL AND {system}_error_message IS NULL"
 """What the systems ask for all the time: few rights, in an index of their own."""
 
@@ -142,7 +153,9 @@ def _few(name: str, condition: str) -> Index:
 
 
 class TicketRight(OfHolder, Versioned, Base):
-    """A right to a ticket type from a day to before another one, within one calendar year (rules E30 to E35)."""
+    """A right to a ticket type from a day to before another one, within one calendar year (rules E30 to E35).
+
+    One that ends on its first day was withdrawn before it began: other systems know of it, and are told so."""
 
     __tablename__ = "ticket_right"
 
@@ -167,7 +180,15 @@ class TicketRight(OfHolder, Versioned, Base):
         Index("ix_ticket_right_valid", "employee_id", "valid_from", "valid_until"),
         # For an employee's own rights: else SQLite takes all that are nobody's in a family.
         Index("ix_ticket_right_of_person", "employee_id", "family_member_id"),
-        UniqueConstraint("ticket_holder_id", "ticket_type_id", "valid_from"),
+        Index(
+            "uq_ticket_right_ticket_holder_id_ticket_type_id_valid_from",
+            "ticket_holder_id",
+            "ticket_type_id",
+            "valid_from",
+            unique=True,
+            sqlite_where=literal_column("valid_until > valid_from"),
+            postgresql_where=literal_column("valid_until > valid_from"),
+        ),
         *(
             _few(f"ix_ticket_right_{system}_{state}", condition.format(system=system))
             for system in ("ticket", "customer")

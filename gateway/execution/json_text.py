@@ -1,7 +1,8 @@
 """Rows as JSON text, made by the database: the expressions that a plan is put together from, on both databases.
 
-The text is exactly what the ordinary execution answers. What only Python can make is left as a hole: a mark, the values
-that it needs as a JSON array, and another mark; JSON text has no control characters, so marks cannot be mistaken.
+The text is exactly what the ordinary execution answers. What only Python can make is left as a hole: a mark, a JSON
+array of the hole's number and the values that it needs, and another mark; JSON text has no control characters, so marks
+cannot be mistaken.
 """
 
 from collections.abc import Sequence
@@ -18,13 +19,16 @@ from sqlalchemy.sql.functions import FunctionElement
 from datastore.base import KeyText, UtcDateTime
 
 HOLE, HOLE_END = "\x01", "\x02"
-SEPARATOR = "\x03"
 BROKEN = "\x04"
 """Stands for the text of a row that came out as null, which no row should."""
 QUOTED = "'\"' || {0} || '\"'"
 DAY_FORM = r"""to_char({0}, '"\""YYYY-MM-DD"\""')"""
 TIME_FORM = r"""to_char({0} AT TIME ZONE 'UTC', '"\""YYYY-MM-DD"T"HH24:MI:SS.MS"Z\""')"""
 """How PostgreSQL writes a time as `datastore.base.rfc3339` does, in quotes."""
+AMOUNT_FORM = """'"' || trim(to_char({0} * 0.01, 'FM99999999999999990.00')) || '"'"""
+SQLITE_AMOUNT_FORM = """CASE WHEN {0} IS NOT NULL THEN
+printf('"%s%d.%02d"', iif({0} < 0, '-', ''), abs({0} / 100), abs({0} % 100)) END"""
+"""How an amount in the smallest unit is written as `resolvers.scalars.written_amount` does, in quotes."""
 ENDS_OF_TIME = ("0001-01-01T00:00:00.000Z", "9999-12-31T23:59:59.999Z")
 ENDS_OF_DAYS = ("0001-01-01", "9999-12-31")
 
@@ -98,7 +102,9 @@ def text_of(column: Column[Any], value: ColumnElement[Any], scalar: str, names: 
         return Form("{}::text", value, sqlite="CAST({} AS TEXT)")
     if isinstance(kind, Integer | BigInteger) and scalar == "ID":
         return Form("'\"' || {}::text || '\"'", value, sqlite=QUOTED)
-    if not isinstance(kind, String | KeyText) or scalar not in ("String", "ID"):
+    if isinstance(kind, BigInteger) and scalar == "Amount":
+        return Form(AMOUNT_FORM, value, sqlite=SQLITE_AMOUNT_FORM)
+    if not isinstance(kind, String | KeyText) or scalar not in ("String", "ID", "Duration"):
         raise Unplannable(f"{column} as {scalar}")
     return quoted(value)
 
@@ -114,10 +120,10 @@ def finite(template: str, first: str, last: str) -> str:
 
 
 def hole(number: int, columns: Sequence[tuple[Column[Any], ColumnElement[Any]]]) -> ColumnElement[str]:
-    """A hole with the stored values of columns, which `reader_of` reads."""
+    """A hole with the stored values of columns, of which there is at least one; `reader_of` reads them."""
     parts: list[ColumnElement[str]] = []
     for column, value in columns:
-        parts += [words(",") if parts else words(f"{HOLE}{number}{SEPARATOR}["), raw_of(column, value)]
+        parts += [words("," if parts else f"{HOLE}[{number},"), raw_of(column, value)]
     return joined(*parts, words(f"]{HOLE_END}"))
 
 

@@ -15,7 +15,7 @@ Shape = Callable[[Any, Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """What Python makes: `shape` of a record that `make` makes of the values that `readers` read."""
+    """What Python makes: `shape` of a record that `make` makes of the values that `readers` read, if there are any."""
 
     make: Callable[[Any], Any]
     readers: Sequence[Any]
@@ -23,11 +23,10 @@ class Hole:
 
     def fill(self, run: Any, raw: Sequence[Any]) -> Any:
         """The JSON value that belongs into the hole."""
-        given = [
-            value if value is None or read is None else read(value)
-            for value, read in zip(raw, self.readers, strict=True)
-        ]
-        return self.shape(run, self.make(given))
+        if self.readers:
+            readable = zip(raw, self.readers, strict=True)
+            raw = [value if value is None or read is None else read(value) for value, read in readable]
+        return self.shape(run, self.make(raw))
 
 
 @dataclass(slots=True, eq=False)

@@ -42,7 +42,7 @@ from datastore.reading import columns, key_of, record_class, visible
 from datastore.viewer import Viewer
 from gateway.arguments import Arguments
 from gateway.execution import json_text
-from gateway.execution.json_text import Unplannable, joined, or_else, value_of, words
+from gateway.execution.json_text import Unplannable, joined, or_else, text_of, value_of, words
 from gateway.execution.plan import Hole, Plan, Root, Shape, Whole
 from resolvers.wanted import Reading
 from schema.cost import PriceList
@@ -186,8 +186,10 @@ class Planner:
         type_, weight, is_list, may_be_null = field.type_, field.weight, field.is_list, field.may_be_null
         is_leaf = isinstance(type_, GraphQLScalarType | GraphQLEnumType)
         one: Shape
+        if is_leaf and not is_list and not weight:
+            return partial(as_leaf, type_.serialize, may_be_null)
         if is_leaf:
-            one = partial(as_leaf, type_.serialize)
+            one = partial(as_leaf, type_.serialize, False)
         elif root and type_.name in ROWS:
             texts = root.texts.setdefault(ROWS[type_.name], [])
             one, weight = partial(as_text, len(texts)), 0
@@ -308,14 +310,17 @@ class Planner:
             raise Unplannable("may be null")
         if shown is None:
             text = self.object(field.type_, field.nodes, inner, field.weight)
-        else:
+        elif is_list:
             text = value_of(shown, at(inner, shown), field.type_.name, {})
+        else:
+            # What is null costs nothing: it has no mark.
+            value = text_of(shown, at(inner, shown), field.type_.name, {})
+            text = or_else(joined(words(self.mark(field.weight)), value), "null")
         rows = found.subquery(inner)
         if is_list:
             texts: Any = select(json_text.listed(text, order)).select_from(rows).scalar_subquery()
-        else:
-            texts = or_else(select(text).select_from(rows).limit(1).scalar_subquery(), "null")
-        return texts if shown is None else joined(words(self.mark(field.weight)), texts)
+            return texts if shown is None else joined(words(self.mark(field.weight)), texts)
+        return or_else(select(text).select_from(rows).limit(1).scalar_subquery(), "null")
 
     def hole(self, row: type[Base], reads: Sequence[str] | None, alias: str, shape: Shape) -> ColumnElement[str]:
         """A hole, to be filled with what Python makes of the columns `reads` of a row, or of all of them."""
@@ -323,7 +328,8 @@ class Planner:
         found: list[Any] = [row.__table__.columns[name] for name in names]
         part: Any = namedtuple(row.__name__, names)  # type: ignore[misc]
         make = record_class(row) if reads is None else part._make
-        self.holes.append(Hole(make, [json_text.reader_of(column) for column in found], shape))
+        readers = [json_text.reader_of(column) for column in found]
+        self.holes.append(Hole(make, readers if any(readers) else (), shape))
         return json_text.hole(len(self.holes) - 1, [(column, at(alias, column)) for column in found])
 
 
@@ -336,8 +342,10 @@ def is_typename(nodes: Nodes) -> bool:
     return nodes[0].node.name.value == "__typename"
 
 
-def as_leaf(serialize: Callable[[Any], Any], _run: Any, value: Any) -> Any:
-    return serialize(value)
+def as_leaf(serialize: Callable[[Any], Any], may_be_null: bool, _run: Any, value: Any) -> Any:
+    if value is None and not may_be_null:
+        raise Unplannable("null")
+    return None if value is None else serialize(value)
 
 
 def as_text(place: int, _run: Any, row: Any) -> Any:

@@ -1,12 +1,12 @@
 """Running plans: one prepared statement for each root field, its text put into the answer as it came."""
 
 import asyncio
-import re
 import sqlite3
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import orjson
 import structlog
@@ -19,9 +19,9 @@ from datastore.keyset import Cursors, InvalidCursor, PageInfo, Window
 from datastore.viewer import TenantKind, Viewer
 from gateway.arguments import Arguments, NoValue, variables_of
 from gateway.documents import ParsedDocument
-from gateway.execution.json_text import BROKEN, HOLE, HOLE_END, SEPARATOR, Unplannable, as_bytes
+from gateway.execution.json_text import BROKEN, HOLE, HOLE_END, Unplannable, as_bytes
 from gateway.execution.plan import Plan, Root, Whole
-from gateway.execution.planner import FIRST_WEIGHT, Planner
+from gateway.execution.planner import FIRST_WEIGHT, MOST_WEIGHTS, Planner
 from gateway.reads import Reads
 from resolvers.context import Context
 from resolvers.errors import Refused
@@ -30,7 +30,6 @@ from schema.cost import PriceList
 
 logger = structlog.stdlib.get_logger(__name__)
 
-HOLES = re.compile(f"{HOLE}([0-9]+){SEPARATOR}([^{HOLE_END}]*){HOLE_END}".encode())
 MOST_SHAPES = 30
 """Most statements kept for one root field of one plan."""
 MOST_PLANS = 20
@@ -39,8 +38,7 @@ BYTES_OF_A_CHARACTER = 20
 """A statement takes as much as a document of so many times fewer characters."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a plan answered: the JSON of `data`, and the points of the objects in it."""
 
     data: bytes
@@ -69,11 +67,16 @@ class Prepared:
         return [read(value) if read else value for read, value in zip(self.readers, values, strict=True)]
 
 
-OWN: Any = bindparam("viewer_organisation_id", type_=BigInteger())
-COMPANY: Any = bindparam("viewer_company_id", type_=BigInteger())
-KEYS: Any = {name: bindparam(f"viewer_{name}") for name in ("customer_ids", "employee_ids", "family_member_ids")}
-VIEWERS = {kind: Viewer(OWN, kind, company_id=COMPANY, **KEYS) for kind in TenantKind}
+OF_VIEWER: Any = {
+    "organisation_id": bindparam("viewer_organisation_id", type_=BigInteger()),
+    "company_id": bindparam("viewer_company_id", type_=BigInteger()),
+    **{name: bindparam(f"viewer_{name}") for name in ("customer_ids", "employee_ids", "family_member_ids")},
+}
+VIEWERS = {kind: Viewer(kind=kind, **OF_VIEWER) for kind in TenantKind}
 """A viewer of each kind who is nobody in particular: with parameters in place of what statements compare with."""
+VIEWER_VALUES = [(each.key, attrgetter(name)) for name, each in OF_VIEWER.items()]
+"""The names of these parameters, and what a viewer has for them."""
+MARKS = [b"%c" % mark for mark in range(FIRST_WEIGHT, FIRST_WEIGHT + MOST_WEIGHTS)]
 TOO_DEEP = Prepared("", ())
 """Stands for a statement that SQLite cannot read."""
 
@@ -137,8 +140,7 @@ class Run:
             raise Unplannable("a row without a text")
         if HOLE.encode() in data:
             data = self.filled(data)
-        for place, weight in enumerate(self.plan.weights):
-            mark = b"%c" % (FIRST_WEIGHT + place)
+        for mark, weight in zip(MARKS, self.plan.weights, strict=False):
             if count := data.count(mark):
                 self.points += weight * count
                 data = data.replace(mark, b"")
@@ -146,14 +148,12 @@ class Run:
 
     def filled(self, data: bytes) -> bytes:
         """The texts with their holes filled."""
-        parts: list[Any] = HOLES.split(data)
-        values = orjson.loads(b"[" + b",".join(parts[2::3]) + b"]")
-        holes = self.plan.holes
-        parts[1::3] = [
-            orjson.dumps(holes[int(number)].fill(self, value))
-            for number, value in zip(parts[1::3], values, strict=True)
-        ]
-        del parts[2::3]
+        first, *found = data.split(HOLE.encode())
+        raw, texts = zip(*(each.split(HOLE_END.encode()) for each in found), strict=True)
+        values = orjson.loads(b"[" + b",".join(raw) + b"]")
+        holes, parts = self.plan.holes, [first]
+        for (number, *given), text in zip(values, texts, strict=True):
+            parts += [orjson.dumps(holes[number].fill(self, given)), text]
         return b"".join(parts)
 
     async def root(self, root: Root | Whole | str) -> Any:
@@ -220,14 +220,8 @@ class Run:
             self.parsed.size += len(prepared.sql) // BYTES_OF_A_CHARACTER
         if prepared is TOO_DEEP:
             raise Unplannable("too deep for SQLite")
-        viewer = self.context.viewer
-        values = {
-            "viewer_organisation_id": viewer.organisation_id,
-            "viewer_company_id": viewer.company_id,
-            **{f"viewer_{name}": getattr(viewer, name) for name in KEYS},
-            **wanted.values,
-            **more,
-        }
+        of_viewer = {name: value(self.context.viewer) for name, value in VIEWER_VALUES}
+        values = {**of_viewer, **wanted.values, **more}
         try:
             return await self.executor.reads.fetch(prepared.sql, prepared.arguments(values)), prepared
         except sqlite3.OperationalError as error:

@@ -64,7 +64,7 @@ ROLES: Mapping[str, Role] = {
         client_id="demo-admin",
     ),
     "crm": Role(
-        "Customer service of organisation 1: finds, reads, changes and merges its customers, with their notes.",
+        "Customer service of organisation 1: finds, reads, changes and merges its customers, with notes and contracts.",
         TenantKind.PARTNER,
         1,
         frozenset(
@@ -82,6 +82,10 @@ ROLES: Mapping[str, Role] = {
                 Permission.NOTE_REVEAL,
                 Permission.NOTE_WRITE,
                 Permission.PASSWORD_WRITE,
+                Permission.CONTRACT_READ,
+                Permission.CONTRACT_WRITE,
+                Permission.CONTRACT_CLAIM,
+                Permission.LEDGER_READ,
             }
         ),
         subject="crm@clients",
@@ -107,15 +111,22 @@ ROLES: Mapping[str, Role] = {
         client_id="demo-hr",
     ),
     "conductor": Role(
-        "Conductor's device of organisation 1: looks customers and their journeys up.",
+        "Conductor's device of organisation 1: looks customers and journeys up, and checks and uses contracts.",
         TenantKind.PARTNER,
         1,
-        frozenset({Permission.CUSTOMER_READ, Permission.JOURNEY_READ}),
+        frozenset(
+            {
+                Permission.CUSTOMER_READ,
+                Permission.JOURNEY_READ,
+                Permission.CONTRACT_READ,
+                Permission.CONTRACT_CONSUME,
+            }
+        ),
         subject="conductor@clients",
         client_id="demo-conductor",
     ),
     "customer": Role(
-        "Customer 1000000001 of organisation 1: reads, changes and deletes her own profile.",
+        "Customer 1000000001 of organisation 1: reads, changes and deletes her own profile, and shares her contracts.",
         TenantKind.TRAVELLER,
         1,
         frozenset(
@@ -125,6 +136,9 @@ ROLES: Mapping[str, Role] = {
                 Permission.CUSTOMER_DELETE,
                 Permission.CONTACT_READ,
                 Permission.JOURNEY_READ,
+                Permission.CONTRACT_READ,
+                Permission.CONTRACT_CLAIM,
+                Permission.CONTRACT_SHARE,
             }
         ),
         subject="kari.nordmann",
@@ -135,14 +149,44 @@ ROLES: Mapping[str, Role] = {
         "Employee 1 of company 101, who is customer 1000000001: reads her own employment, family and ticket rights.",
         TenantKind.TRAVELLER,
         1,
-        frozenset({Permission.CUSTOMER_READ, Permission.EMPLOYEE_READ, Permission.TICKET_RIGHT_READ}),
+        frozenset(
+            {
+                Permission.CUSTOMER_READ,
+                Permission.EMPLOYEE_READ,
+                Permission.TICKET_RIGHT_READ,
+                Permission.CONTRACT_READ,
+                Permission.CONTRACT_CLAIM,
+                Permission.CONTRACT_SHARE,
+            }
+        ),
         subject="kari.nordmann",
         client_id="demo-employee-app",
         customer_number=1_000_000_001,
         employee_id="1",
     ),
+    "loyalty": Role(
+        "Loyalty manager of organisation 1: its programs and contracts, the money on them, and the ledger.",
+        TenantKind.PARTNER,
+        1,
+        frozenset(
+            {
+                Permission.CUSTOMER_READ,
+                Permission.LOYALTY_PROGRAM_READ,
+                Permission.LOYALTY_PROGRAM_WRITE,
+                Permission.CONTRACT_READ,
+                Permission.CONTRACT_WRITE,
+                Permission.CONTRACT_CLAIM,
+                Permission.CONTRACT_SHARE,
+                Permission.CONTRACT_CONSUME,
+                Permission.CONTRACT_MONEY_WRITE,
+                Permission.LEDGER_READ,
+            }
+        ),
+        subject="loyalty@clients",
+        client_id="demo-loyalty",
+    ),
     "partner": Role(
-        "A partner's system in organisation 2: reads, creates and changes that organisation's customers.",
+        "A partner's system in organisation 2: reads, creates and changes that organisation's customers and contracts.",
         TenantKind.PARTNER,
         2,
         frozenset(
@@ -152,6 +196,10 @@ ROLES: Mapping[str, Role] = {
                 Permission.CUSTOMER_UPDATE,
                 Permission.CONTACT_READ,
                 Permission.CREDENTIALS_VERIFY,
+                Permission.CONTRACT_READ,
+                Permission.CONTRACT_WRITE,
+                Permission.CONTRACT_CLAIM,
+                Permission.CONTRACT_CONSUME,
             }
         ),
         subject="partner@clients",

@@ -139,7 +139,8 @@ async def create_manual_order(write: Write, given: CreateManualOrderInput) -> st
 
 
 async def delete_manual_order(write: Write, given: DeleteManualOrderInput) -> stored.ManualOrder:
-    """The order, marked as deleted (E14). Its rights end today; those that have not begun are gone.
+    """The order, marked as deleted (E14). Its rights end today; those that have not begun are gone, or are withdrawn if
+    another system knows of them: they end on their first day (E34).
 
     Raises `Refused`: MANUAL_ORDER_NOT_FOUND (foreign and deleted ones too, T04), VERSION_CONFLICT.
     """
@@ -151,10 +152,10 @@ async def delete_manual_order(write: Write, given: DeleteManualOrderInput) -> st
     assign(write, order, {"is_deleted": True})
     this_day = today(write.now)
     for right in await statements.rights_of_order(write.session, order.id):
-        if right.valid_from >= this_day:
+        if right.valid_from >= this_day and not _was_told(right):
             await write.session.delete(right)
-        elif right.valid_until > this_day:
-            right.valid_until = this_day
+        elif right.valid_until > max(this_day, right.valid_from):
+            right.valid_until = max(this_day, right.valid_from)
             for system in SyncSystem:
                 _send_again(right, system.value)
     await write.session.flush()
@@ -318,6 +319,12 @@ async def _give(write: Write, order: stored.ManualOrder, holder: stored.TicketRi
 
 
 # What other systems tell
+
+
+def _was_told(right: stored.TicketRight) -> bool:
+    """Whether another system knows of the right, or may know of it: `datastore.employee.rights.was_told` of a row."""
+    states = ("is_ready_to_sync", "sync_timestamp", "error_message")
+    return any(getattr(right, f"{system.value}_{state}") for system in SyncSystem for state in states)
 
 
 def _send_again(right: stored.TicketRight, system: str) -> None:

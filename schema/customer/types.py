@@ -10,16 +10,22 @@ from datastore import customer_reads
 from datastore.employee import personnel
 from datastore.employee import reads as personnel_reads
 from datastore.employee.codes import PostalPlace as StoredPlace
+from datastore.loyalty import reads as contract_reads
+from datastore.loyalty.contract import Contract as StoredContract
 from datastore.viewer import Permission
 from resolvers.customer import reads
+from resolvers.loyalty.reads import OF_ENTITLEMENTS, usable
 from resolvers.scalars import Long
+from schema.connection import PAGING, Connection
 from schema.employee.codes import PostalPlace
 from schema.node import Node, node_by
 from schema.permission import needs
+from schema.relations import below
 from schema.view import Info, computed, describe, many, one, selected, sensitive, shown, view_of
 
 if TYPE_CHECKING:
     from schema.employee.personnel import Employee, FamilyMember
+    from schema.loyalty.contracts import Contract, Entitlement
 
 CREATED_AT = "When it was created."
 CHANGED_AT = "When it was last changed."
@@ -343,6 +349,23 @@ class Customer(Node):
         is_list=False,
         needs=Permission.EMPLOYEE_READ,
         description="The customer as a member of an employee's family, if the caller may see it.",
+    )
+    contracts: Connection[Annotated["Contract", strawberry.lazy("schema.loyalty.contracts")]] = below(
+        contract_reads.contracts_of,
+        row=StoredContract,
+        order=contract_reads.BY_CONTRACT,
+        needs=Permission.CONTRACT_READ,
+        description="The contracts whose consumer the customer is, blocked or not, the oldest first.",
+        arguments=PAGING,
+    )
+    entitlements: Connection[Annotated["Entitlement", strawberry.lazy("schema.loyalty.contracts")]] = below(
+        contract_reads.entitled_to,
+        row=StoredContract,
+        order=contract_reads.BY_CONTRACT,
+        where=usable,
+        needs=Permission.CONTRACT_READ,
+        description="The contracts that the customer may use at a moment.",
+        arguments={**OF_ENTITLEMENTS, **PAGING},
     )
     customer: "Customer | None" = one(
         stored.Customer.id,

@@ -32,7 +32,7 @@ from schema.employee.codes import (
     Product,
 )
 from schema.node import Node, node_by
-from schema.relations import below, yearly
+from schema.relations import below, unless_deleted, yearly
 from schema.view import computed, many, one, selected, sensitive, shown, view_of
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Company(Node):
     employees: Connection["Employee"] = below(
         stored.Employee.company_id,
         order=statements.order(stored.Employee, "surname_key", "id"),
+        where=unless_deleted(stored.Employee),
         description="The employees, by surname.",
         arguments={"include_deleted": INCLUDE_DELETED, **PAGING},
     )

@@ -144,7 +144,9 @@ class TicketRight(Node):
 
     ticketright_id: Long = computed(lambda right: right.id, reads=("id",), description="Id of the ticket right.")
     valid_from: date = strawberry.field(description="First day on which it is valid.")
-    valid_until: date = strawberry.field(description="Day on which it stops being valid.")
+    valid_until: date = strawberry.field(
+        description="Day on which it stops being valid; that of validFrom if it was withdrawn before it began."
+    )
     ticket_type: TicketType | None = one(
         stored_codes.TicketType.id, via="ticket_type_id", description="The country and the train class."
     )

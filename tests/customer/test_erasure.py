@@ -14,6 +14,7 @@ from datastore.base import Base, UtcDateTime
 from datastore.customer_merge import CustomerMerge
 from datastore.database import Database
 from datastore.erasure import LEFT_ALONE, REFERENCES, RULES, ErasureAction, overwrite_log
+from datastore.loyalty.contract import Contract, ContractConsumer
 from datastore.migrate import METADATA
 from datastore.sealing import SEALED
 from datastore.text import email_key
@@ -45,10 +46,15 @@ from tests.factories.customer import (
     inserted,
     next_number,
 )
+from tests.factories.loyalty import a_contract, a_coupon_program, an_order_line
 
 ERASE = document("eraseCustomer", "receipt { customerNumber }")
 VERIFY = document("verifyCredentials", "customer { customerNumber }")
-OWNED = [rule.row for rule in RULES if rule.row.__tablename__ not in ("customer", "audit_log", "sign_in_failure")]
+OWNED = [
+    rule.row
+    for rule in RULES
+    if rule.action is ErasureAction.DELETED and rule.row.__tablename__ not in ("customer", "sign_in_failure")
+]
 
 
 async def erased(database: Database, customer: rows.Customer, viewer: Viewer = VIEWER) -> Any:
@@ -146,8 +152,11 @@ async def a_planted_person(database: Database, numbers: Iterator[int], **given: 
     preference = await a_preference(database, preference_code=f"P{person.id}")
     consent: Any = None
     owned = sorted(OWNED, key=lambda row: row is rows.CustomerConsentAnswer)
+    contract = await a_contract_in_use(database, person, numbers)
     for row in owned:
         values: dict[str, Any] = {"customer_id": person.id}
+        if row is ContractConsumer:
+            values["contract_id"] = contract.id
         if row is rows.CustomerConsentAnswer:
             values["consent_id"] = consent.id
         if row is rows.CustomerPreference:
@@ -166,6 +175,15 @@ async def a_planted_person(database: Database, numbers: Iterator[int], **given: 
     return person
 
 
+async def a_contract_in_use(database: Database, holder: rows.Customer, numbers: Iterator[int]) -> Contract:
+    """A contract with planted values where it tells of its holder, and a use of it."""
+    program = await a_coupon_program(database)
+    contract = await a_contract(database, program, external_ref=f"Ø{next(numbers)}xyzzy", holder_id=holder.id)
+    comment = f"Ø{next(numbers)}xyzzy"
+    await an_order_line(database, contract, customer_id=holder.id, manual_transaction_comment=comment)
+    return contract
+
+
 async def everything_of_ola(database: Database) -> rows.Customer:
     ola = await a_customer(database, email="ola@example.no", date_of_birth=date(1980, 1, 2))
     await an_address(database, ola)
@@ -176,6 +194,8 @@ async def everything_of_ola(database: Database) -> rows.Customer:
     await a_note(database, ola)
     await a_personnel_ticket(database, ola)
     await a_traveller_info(database, ola)
+    contract = await a_contract(database, await a_coupon_program(database), ola, external_ref="1234")
+    await an_order_line(database, contract, customer_id=ola.id, manual_transaction_comment="By telephone.")
     return ola
 
 
@@ -185,7 +205,7 @@ def lives_on(everything: dict[str, list[Any]], gone: set[int]) -> dict[str, list
     for table in METADATA.tables.values():
         if table.name in declared() and table.name not in ("audit_log", "sign_in_failure"):
             place = [column.name for column in table.columns].index(declared()[table.name][0])
-            found[table.name] = [row for row in everything[table.name] if row[place] not in gone]
+            found[table.name] = [row for row in everything[table.name] if row[place] not in {*gone, None}]
     return found
 
 

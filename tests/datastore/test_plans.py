@@ -68,7 +68,8 @@ from schema.relations import Below, OneOf, Yearly
 from schema.root import schema
 from schema.view import DECLARED, Many, One, Selected
 from schema.view import ROWS as VIEWS
-from tests.conftest import DIALECTS, KEYS, database_url, execute
+from tests.conftest import DIALECTS, KEYS, database_url
+from tests.datastore.copies import copied
 from tests.datastore.rows import MOMENT, value, values
 
 ROWS = 4000
@@ -169,6 +170,46 @@ PERSONNEL: dict[str, Any] = {
 }
 """Table -> what is different in a row, as of companies that employ some dozens each."""
 
+AROUND = {"starts_at": datetime.now(UTC) - timedelta(days=400), "ends_at": datetime.now(UTC) + timedelta(days=400)}
+LOYALTY: dict[str, Any] = {
+    "loyalty_program": lambda row: {
+        "loyalty_program_id": row,
+        "version_number": 1,
+        "organisation_id": OURS,
+        "superseded_at": None,
+        "start_date": AROUND["starts_at"],
+        "end_date": AROUND["ends_at"],
+    },
+    "loyalty_program_description": lambda row: {"loyalty_program_id": row},
+    "coupon_config": lambda row: {"version_id": row, "loyalty_program_id": row},
+    "contract": lambda row: {
+        "organisation_id": OURS,
+        "loyalty_program_id": row,
+        "holder_id": row,
+        "parent": f"{row - 1}uuid" if row > 1 else None,
+        "consumable_from": AROUND["starts_at"],
+        "ends_at": AROUND["ends_at"],
+        "coupons_limit": 10,
+    },
+    "contract_consumer": lambda row: {"contract_id": row, "customer_id": row, "is_blocked": False},
+    "coupon_year": lambda row: {"contract_id": row, "year": TODAY.year, **AROUND},
+    "contract_transaction": lambda row: {"contract_id": row, "reverses_id": row - 1 or None},
+    "order_line_event": lambda row: {
+        "contract_id": row,
+        "customer_id": row,
+        "cancels_id": row - 1 or None,
+        "sub_contract": f"{row}uuid",
+    },
+    "contract_reservation": lambda row: {
+        "contract_id": row,
+        "customer_id": row,
+        "order_line_event_id": row,
+        "coupon_year": TODAY.year,
+    },
+}
+"""Table -> what is different in a row, as of contracts of one organisation, each of a customer and a program of its
+own."""
+
 
 def number(table: sa.Table, row: int) -> dict[str, Any]:
     """Row `row` of a table, like the rows of a large organisation: what identifies is different in each."""
@@ -177,8 +218,8 @@ def number(table: sa.Table, row: int) -> dict[str, Any]:
         for reference in column.foreign_keys:
             if reference.column.table.name in CODE_LISTS:
                 made[column.name] = value(reference.column, row % FEW + 1)
-    if table.name in PERSONNEL:
-        made |= PERSONNEL[table.name](row)
+    if different := PERSONNEL.get(table.name) or LOYALTY.get(table.name):
+        made |= different(row)
     elif table.name == "customer":
         made |= {
             "organisation_id": OURS if row % 100 else 2,
@@ -186,6 +227,7 @@ def number(table: sa.Table, row: int) -> dict[str, Any]:
             "customer_ref": f"ref{row}",
             "email": f"kunde{row}@example.com",
             "email_key": f"kunde{row}@example.com",
+            "surname": f"Etternavn {row:04}",
             "surname_key": sort_key(f"Etternavn {row:04}"),
             "first_name_key": sort_key(f"Fornavn {row:04}"),
             "date_of_birth": date(1930, 1, 1) + timedelta(days=7 * row),
@@ -250,19 +292,15 @@ async def fill(url: str) -> None:
 
 @pytest.fixture(scope="module", params=DIALECTS)
 def filled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a full database. Nobody runs ANALYZE on SQLite, PostgreSQL does it by itself."""
+    """URL of a full database of the module's own."""
     if request.param == "sqlite":
         file = tmp_path_factory.mktemp("plans") / "kundeport.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), file)
-        asyncio.run(fill(f"sqlite+aiosqlite:///{file}"))
+        shutil.copy(request.getfixturevalue("filled_file"), file)
         yield f"sqlite+aiosqlite:///{file}"
         return
     server: str = request.getfixturevalue("postgres_url")
-    name = f"kundeport_plans_{uuid.uuid4().hex}"
-    asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {request.getfixturevalue('postgres_template')}"))
-    asyncio.run(fill(database_url(server, name)))
-    yield database_url(server, name)
-    asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+    with copied(server, request.getfixturevalue("filled_template")) as name:
+        yield database_url(server, name)
 
 
 class Watch:
@@ -537,7 +575,7 @@ async def test_relation(watch: Watch, row: type[Base], declared: Any, viewer: Vi
     for parent in parents:
         parent.__dict__.update({column.name: 7 for column in row.__table__.columns if column.name == "parent_id"})
     info: Any = SimpleNamespace(context=watch.context)
-    more = {"include_deleted": False, "first": 10, "after": None, "last": None, "before": None}
+    more = {"first": 10, "after": None, "last": None, "before": None}
     is_page = isinstance(declared, Below)
     if is_page:
         parents = parents[:OF_PAGES]

@@ -179,6 +179,30 @@ async def test_rights_of_whoever_leaves_end_and_are_sent_again_if_they_had_been_
     assert syncs == [(True, None, False), (False, None, False), (False, None, False)]
 
 
+@pytest.mark.rule("E22")
+@pytest.mark.rule("E34")
+async def test_rights_that_others_know_of_are_withdrawn_before_they_begin_and_given_anew(database: Database) -> None:
+    await store_codes(database)
+    await store(database, KARI)
+    await done(database, COUNT, {"employeeId": 1})
+    table: Any = TicketRight.__table__
+    first, *others = await database.fetch(select(table).order_by(table.c.id))
+    await changed(database, TicketRight, first.id, ticket_sync_timestamp=MOMENT)
+    await changed(database, Employee, 1, hire_end_date=date(2026, 6, 30))
+    ended = await done(database, COUNT, {"employeeId": 1, "at": "2026-07-01"})
+    assert (ended["inserted"], ended["ended"]) == (0, 1 + len(others))
+    (left,) = await database.fetch(select(table))
+    assert (left.id, left.valid_from, left.valid_until, left.version) == (first.id, JULY, JULY, 2)
+    assert (left.ticket_is_ready_to_sync, left.ticket_sync_timestamp) == (True, None)
+    nothing = {"inserted": 0, "kept": 0, "changed": 0, "ended": 0}
+    assert await done(database, COUNT, {"employeeId": 1, "at": "2026-07-01"}) == nothing
+    await changed(database, Employee, 1, hire_end_date=None)
+    assert await done(database, COUNT, {"employeeId": 1}) == {**nothing, "inserted": 1 + len(others)}
+    assert [
+        (row.valid_from, row.valid_until) for row in await database.fetch(select(table).where(table.c.id == left.id))
+    ] == [(JULY, JULY)]
+
+
 async def test_an_end_moved_by_a_new_fact_keeps_the_right(database: Database) -> None:
     await store_codes(database)
     await store(database, KARI)

@@ -99,7 +99,7 @@ def row_of(url: str, row: Any, key: int, is_enough: Callable[[Any], bool], proce
                 found = (await database.fetch(select(row.__table__).where(row.id == key)))[0]
                 if is_enough(found):
                     break
-                await asyncio.sleep(0.002)
+                await asyncio.sleep(0.002 if process else 0.02)
         if process:
             process.process.send_signal(signal.SIGKILL)
             process.process.wait(timeout=30)
@@ -119,7 +119,7 @@ def has_begun(row: Any) -> bool:
 
 def test_an_import_whose_gateway_is_killed_goes_on_in_the_next_one_without_anybody_twice(url: str) -> None:
     first, second = on_database(url, companies)
-    text = rows_of(3000)
+    text = rows_of(1500)
     process = serving(settings(url))
     with process as base_url:
         undisturbed = begin(base_url, first, text)
@@ -127,7 +127,7 @@ def test_an_import_whose_gateway_is_killed_goes_on_in_the_next_one_without_anybo
         key = begin(base_url, second, text)
         run_of(url, key, has_begun, process)
     half = run_of(url, key)
-    assert 0 < half.rows_done < 3000
+    assert 0 < half.rows_done < 1500
     assert half.finished_at is None
     with serving(settings(url)):
         run_of(url, key, lambda run: run.finished_at is not None)
@@ -135,7 +135,7 @@ def test_an_import_whose_gateway_is_killed_goes_on_in_the_next_one_without_anybo
     names = ("rows_total", "rows_done", "inserted", "updated", "unchanged", "failed", "errors", "error", "chunks_done")
     one, other = run_of(url, undisturbed), run_of(url, key)
     assert [getattr(other, name) for name in names] == [getattr(one, name) for name in names]
-    assert (one.inserted, one.failed, one.rows_done) == (2909, 91, 3000)
+    assert (one.inserted, one.failed, one.rows_done) == (1454, 46, 1500)
 
     async def act(database: Database) -> None:
         found = await contents(database)
@@ -144,9 +144,9 @@ def test_an_import_whose_gateway_is_killed_goes_on_in_the_next_one_without_anybo
                 sorted(({**row, "company_id": 0} for row in rows if row["company_id"] == each), key=str)
                 for each in (first, second)
             ]
-            assert len(parts[0]) == 2909
+            assert len(parts[0]) == 1454
             assert parts[0] == parts[1]
-        assert len(found["ticket_rights_holder"]) == 2 * 2909
+        assert len(found["ticket_rights_holder"]) == 2 * 1454
         assert (await left_of_uploads(database))[1] == 0
         assert {each.problem async for each in verify(database)} == {""}
 
@@ -194,6 +194,7 @@ def test_what_an_import_takes_does_not_grow_with_its_rows(url: str) -> None:
                 begun = time.monotonic()
                 assert httpx.get(f"{base_url}/health/ready").status_code == 200
                 slowest = max(slowest, time.monotonic() - begun)
+                time.sleep(0.02)
             peaks.append(max(peak, memory.memory_info().rss))
             assert (run.rows_done, run.failed) == (number, number * 3 // 100 + 1)
             sys.stderr.write(f"{number} rows: {peaks[-1] >> 20} MiB, slowest answer {slowest:.3f} s\n")

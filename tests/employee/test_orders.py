@@ -282,14 +282,37 @@ async def test_a_deleted_order_ends_its_rights_today(database: Database) -> None
     await changed(database, TicketRight, **sent)
     gone = await done(database, DELETE, {"manualOrderId": made["id"], "expectedVersion": 1})
     assert (gone["isDeleted"], gone["version"]) == (True, 2)
-    assert await days(database) == [("2025-05-01", "2026-01-01"), ("2026-01-01", "2026-07-01")]
-    past, ended = await rows(database, TicketRight)
+    withdrawn = ("2027-01-01", "2027-01-01")
+    assert await days(database) == [("2025-05-01", "2026-01-01"), ("2026-01-01", "2026-07-01"), withdrawn]
+    past, ended, _ = await rows(database, TicketRight)
     assert (past.version, past.ticket_sync_timestamp, past.ticket_is_ready_to_sync) == (1, MOMENT, False)
     assert (ended.version, ended.ticket_sync_timestamp, ended.ticket_is_ready_to_sync) == (2, None, True)
     assert (ended.customer_sync_timestamp, ended.customer_is_ready_to_sync) == (None, True)
     error = ("MANUAL_ORDER_NOT_FOUND", "manualOrderId", [made["id"]])
     assert await refused(database, DELETE, {"manualOrderId": made["id"]}) == [error]
     await done(database, CREATE, order(ola, kind, "2026-07-01", "2026-07-31"))
+
+
+@pytest.mark.rule("E14")
+@pytest.mark.rule("E34")
+@pytest.mark.parametrize(
+    "told", [{"ticket_sync_timestamp": MOMENT}, {"customer_is_ready_to_sync": True}, {"customer_error_message": "No."}]
+)
+async def test_the_right_of_a_deleted_order_that_others_know_of_is_withdrawn(
+    database: Database, told: dict[str, Any]
+) -> None:
+    ola, kind = await ola_and(database)
+    made = await done(database, CREATE, order(ola, kind, "2026-08-01", "2026-08-31"))
+    await changed(database, TicketRight, **told)
+    await done(database, DELETE, {"manualOrderId": made["id"]})
+    (withdrawn,) = await rows(database, TicketRight)
+    assert (withdrawn.valid_from, withdrawn.valid_until, withdrawn.version) == (date(2026, 8, 1), date(2026, 8, 1), 2)
+    assert withdrawn.ticket_sync_timestamp is None
+    assert withdrawn.ticket_is_ready_to_sync is ("ticket_sync_timestamp" in told)
+    for start in ("2026-08-01", "2026-07-15"):  # nobody has it, so it is in nobody's way
+        again = await done(database, CREATE, order(ola, kind, start, "2026-08-31"))
+        await done(database, DELETE, {"manualOrderId": again["id"]})
+    assert [row.id for row in await rows(database, TicketRight)] == [withdrawn.id]
 
 
 @pytest.mark.rule("T04")

@@ -250,6 +250,8 @@ async def pages(gateway: Asked, asker: Asker) -> list[Chosen]:
         ("customers", "{{ list: customers{} {{ edges {{ cursor }} }} }}", ORDERS),
         ("employees", "{{ list: employees{} {{ edges {{ cursor }} }} }}", EMPLOYEE_ORDERS),
         ("ticketRights", "{{ list: ticketRights{} {{ edges {{ cursor }} }} }}", ({},)),
+        ("contracts", "{{ list: contracts{} {{ edges {{ cursor }} }} }}", ({},)),
+        ("loyaltyPrograms", "{{ list: loyaltyPrograms{} {{ edges {{ cursor }} }} }}", ({},)),
         ("auditLog", "{{ list: auditLog{} {{ edges {{ cursor }} }} }}", ({}, {"filter": {"operation": "Look1"}})),
         ("dataAccessLog", "{{ list: viewer {{ list: dataAccessLog{} {{ edges {{ cursor }} }} }} }}", ({},)),
     ]

@@ -51,7 +51,7 @@ ORDINARY |= {
     for field in definition.fields
     if isinstance(field.metadata.get(DECLARED), Below | Yearly)
 }
-ORDINARY.add("Query.explainEligibility")
+ORDINARY |= {"Query.explainEligibility", "Query.ledgerProof", "Query.validateContractConsumption"}
 SECONDS_BETWEEN_TOLD = 5
 
 
@@ -128,6 +128,8 @@ async def comparison(dialect: str, url: str, opened: AsyncExitStack) -> Comparis
     return Comparison(dialect, standard, planned, pools)
 
 
+# graphql-core leaves what it has not begun to await where an error makes the parent null.
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 @pytest.mark.timeout(0 if IS_LONG else 120)
 def test_both_executions_answer_generated_documents_the_same(dialect: str, url: str) -> None:
     wanted = IN_ALL // len(DIALECTS)

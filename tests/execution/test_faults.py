@@ -17,7 +17,7 @@ from strawberry.schema.schema_converter import GraphQLCoreConverter
 from datastore import customer as stored
 from datastore.database import Database
 from datastore.viewer import GRANTABLE, Permission, TenantKind
-from gateway.documents import KEPT_LENGTH, Documents
+from gateway.documents import Documents
 from gateway.execution import run
 from gateway.identity.demo import Role
 from schema.node import written
@@ -28,6 +28,7 @@ from tests.execution.asking import (
     OTHER_INTERNAL,
     OTHER_PARTNER,
     PARTNER,
+    Answer,
     Asked,
     a_role,
     both,
@@ -48,7 +49,7 @@ SLOW = {
 """Statements that take longer than any test."""
 MOST_STALLED = 1.0
 """Seconds for which the event loop may do nothing else."""
-MOST_GROWTH = 80_000_000
+MOST_GROWTH = 40_000_000
 """Bytes by which the process may grow; tracemalloc would tell exactly, but takes minutes."""
 
 
@@ -193,7 +194,10 @@ async def test_an_ordinary_statement_is_stopped_at_the_time_limit(
         assert answer.status == 503
         assert errors_of(answer)[0]["extensions"]["errorCode"] == "UNAVAILABLE"
         await until_active(database, 0)
-        assert await standard.ask(document, headers()) == ordinary
+        async with asyncio.timeout(30):  # the thread goes on for a while, and takes time from the next statement
+            while (answer := await standard.ask(document, headers())).status == 503:
+                pass
+        assert answer == ordinary
 
 
 async def test_a_statement_that_takes_longer_than_a_moment_is_answered_on_sqlite(
@@ -303,6 +307,10 @@ async def test_a_note_that_cannot_be_opened_is_null_and_an_error_at_its_path(
 # Caches
 
 
+KEPT_LENGTH = 30_000
+"""Instead of what a gateway keeps, so that no thousand documents are needed to fill it."""
+
+
 def check_bounds(gateway: Asked) -> None:
     """No cache has more in it than it may."""
     kept = gateway.endpoint._documents
@@ -341,7 +349,7 @@ CRITERIA = ("firstName", "surname", "postalAddress", "ticketRightOwner", "ticket
 
 def flood(kari: stored.Customer, kind: str) -> Iterator[Document]:
     if kind == "documents":
-        for place in range(300):
+        for place in range(120):
             yield Document(f"query Q{place} {{ {of(kari, BODY)} }}")
     elif kind == "conditions":
         names = "abcdef"
@@ -357,7 +365,10 @@ def flood(kari: stored.Customer, kind: str) -> Iterator[Document]:
 
 
 @pytest.mark.parametrize("kind", ["documents", "conditions", "shapes"])
-async def test_plans_do_not_fill_the_memory(database: Database, gateways: Both, kind: str) -> None:
+async def test_plans_do_not_fill_the_memory(
+    database: Database, gateways: Both, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    monkeypatch.setattr("gateway.documents.KEPT_LENGTH", KEPT_LENGTH)
     kari = await a_customer(database)
     planned = gateways[1]
     await same(gateways, f"{{ {of(kari, BODY)} }}")
@@ -374,6 +385,7 @@ async def test_plans_do_not_fill_the_memory(database: Database, gateways: Both, 
     gc.collect()
     grown = psutil.Process().memory_info().rss - memory
     check_bounds(planned)
+    assert kind != "documents" or len(planned.endpoint._documents._kept) < asked, "they have not filled it"
     assert planned.planned - before >= asked - 1
     assert grown < MOST_GROWTH, f"{grown / 1e6:.0f} MB"
 
@@ -381,8 +393,8 @@ async def test_plans_do_not_fill_the_memory(database: Database, gateways: Both, 
 # Several viewers
 
 
-@pytest.mark.parametrize("turn", range(5))
-async def test_a_plan_made_for_one_viewer_tells_another_nothing(database: Database, gateways: Both, turn: int) -> None:
+async def test_a_plan_made_for_one_viewer_tells_another_nothing(database: Database, gateways: Both) -> None:
+    """In five orders of them, so that others make the plans."""
     mother, kari, ola = await some_customers(database, {}, {"email": "kari@example.no"}, {"first_name": "Ola"})
     per = await a_customer(database, organisation_id=2, first_name="Per", parent_id=kari.id)
     liv = await a_customer(database, first_name="Liv", parent_id=per.id)
@@ -417,18 +429,18 @@ async def test_a_plan_made_for_one_viewer_tells_another_nothing(database: Databa
         a_role(TenantKind.TRAVELLER, 1, kari.customer_number),
         a_role(TenantKind.TRAVELLER, 2, per.customer_number, "per"),
     ]
-    order = list(permutations(askers))[turn * 151]
     standard, planned = gateways
-    planned.endpoint._documents = Documents()
+    ordinary: list[dict[Role, Answer]] = []
     for document in documents:
-        answers = {asker.subject + str(asker.tenant) + str(asker.organisation_id): None for asker in askers}
-        assert len(answers) == len(askers)
-        ordinary = [await standard.ask(document, headers(asker)) for asker in order]
-        for _ in range(2):
-            for asker, answer in zip(order, ordinary, strict=True):
-                assert await planned.ask(document, headers(asker)) == answer, (document, asker)
-        assert len({answer.body for answer in ordinary}) > 1, "a document that all see alike shows nothing"
-    assert planned.planned > len(documents) * len(order)
+        ordinary.append({asker: await standard.ask(document, headers(asker)) for asker in askers})
+        assert len({answer.body for answer in ordinary[-1].values()}) > 1, "what all see alike shows nothing"
+    for order in list(permutations(askers))[::151]:
+        planned.endpoint._documents = Documents()
+        before = planned.planned
+        for document, answers in zip(documents, ordinary, strict=True):
+            for asker in (*order, *order):
+                assert await planned.ask(document, headers(asker)) == answers[asker], (document, asker)
+        assert planned.planned - before > len(documents) * len(order)
     assert planned.failures == []
 
 

@@ -21,6 +21,7 @@ from resolvers.employee.granting import granting
 from resolvers.oslo import today
 from schema.node import written
 from tests.execution.documents import Name, Pools
+from tests.execution.loyalty import loyalty_pools, nasty_contracts
 from tests.factories.customer import inserted, some_customers
 
 CUSTOMERS = 300
@@ -70,6 +71,7 @@ async def fill(database: Database) -> Pools:
     await load(database, CUSTOMERS, 1, lambda _: None, beside(CUSTOMERS, granting, EMPLOYEES))
     await nasty(database)
     await nasty_personnel(database)
+    await nasty_contracts(database, Values())
     await revealed(database)
     return await pools(database)
 
@@ -278,15 +280,22 @@ async def pools(database: Database) -> Pools:
     def some(values: Iterator[Any] | list[Any]) -> list[Any]:
         return list(dict.fromkeys(each for each in values if each))[:6]
 
-    people = await personnel_pools(database)
-    nodes = [*people.pop("nodes"), *(written("Customer", number) for number in numbers), written("Customer", 7)]
+    people, contracts = await personnel_pools(database), await loyalty_pools(database)
+    contract_uuids = contracts.pop("uuids")
+    nodes = [
+        *people.pop("nodes"),
+        *contracts.pop("nodes"),
+        *(written("Customer", number) for number in numbers),
+        written("Customer", 7),
+    ]
     values: dict[str, list[Any]] = {
         **people,
+        **contracts,
         "customerNumber": [*numbers, 7],
         "customerNumbers": [*numbers, 7],
         "customerReferences": [*references, "unknown"],
         "customerRef": [*references, "unknown"],
-        "uuid": [*(each.uuid for each in shown), "0" * 32, "not a uuid", "a" * 32],
+        "uuid": [*contract_uuids, *(each.uuid for each in shown), "0" * 32, "not a uuid", "a" * 32],
         "ecardNumber": [
             *(each.ecard_number for each in cards),
             *(each.ecard_number_16digits for each in cards),

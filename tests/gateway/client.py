@@ -88,9 +88,10 @@ async def gateway_client(
 
 
 def starlette_of(app: object) -> Starlette:
-    inner = getattr(app, "app", None)
-    assert isinstance(inner, Starlette)
-    return inner
+    """The application inside of the middleware."""
+    while not isinstance(app, Starlette):
+        app = getattr(app, "app")  # noqa: B009
+    return app
 
 
 def endpoint_of(client: httpx.AsyncClient) -> GraphQLEndpoint:

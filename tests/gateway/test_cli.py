@@ -47,7 +47,7 @@ def test_help_names_every_command(run: Run) -> None:
 def test_migrate_can_be_repeated(run: Run) -> None:
     for _ in range(2):
         result = run("migrate")
-        assert (result.exit_code, result.output) == (0, "The database is at revision 0006.\n")
+        assert (result.exit_code, result.output) == (0, "The database is at revision 0008.\n")
 
 
 def test_demo_fills_the_database_once_per_seed(run: Run, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import orjson
 import pytest
 import strawberry
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.routing import Route
 from starlette.types import Message
@@ -20,7 +21,7 @@ from strawberry import scalars
 from datastore.viewer import Viewer
 from gateway.documents import LONGEST_KEPT
 from gateway.limits import Limits
-from gateway.request import GRAPHQL_JSON, JSON, negotiate
+from gateway.request import GRAPHQL_JSON, JSON, headers_of, negotiate
 from resolvers.errors import ErrorCode, refuse
 from tests.gateway.doubles import PlainContext, endpoint
 
@@ -644,3 +645,13 @@ async def test_a_websocket_is_refused() -> None:
         }
         await app(scope, receive, send)
         assert [message["type"] for message in sent] == ["websocket.close"]
+
+
+def test_headers_are_found_in_any_letters_and_the_first_of_several_is_the_one() -> None:
+    scope = {"headers": [(b"accept", b"a"), (b"accept", b"b"), (b"et-client-name", "entur-bjørn".encode())]}
+    headers, plain = headers_of(scope), Headers(scope=scope)
+    for name in ("Accept", "accept", "ET-Client-Name", "X-Correlation-Id"):
+        assert headers.get(name) == plain.get(name)
+        assert headers.get(name, "") == plain.get(name, "")
+        assert headers.getlist(name) == plain.getlist(name)
+    assert headers_of(scope) is headers

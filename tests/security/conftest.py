@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,16 @@ QUIET: Mapping[str, Any] = {"log_level": "ERROR", "expire_seconds": 0, "backgrou
 """Settings of a gateway that does nothing but answer: the statements that are heard are those of requests."""
 
 
-@pytest.fixture(scope="module", params=DIALECTS)
-def shared_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a migrated database that is empty when the first test of the module begins."""
-    if request.param == "sqlite":
+ON_SQLITE = pytest.mark.parametrize("shared_url", ["sqlite"], indirect=True, scope="module")
+"""For what the gateway decides before it asks a database: another one would be asked the same, which is nothing."""
+
+
+@contextmanager
+def migrated_database(
+    dialect: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """URL of an empty, migrated database that is there until the end of the block."""
+    if dialect == "sqlite":
         file: Path = tmp_path_factory.mktemp("shared") / "kundeport.db"
         shutil.copy(request.getfixturevalue("sqlite_template"), file)
         yield f"sqlite+aiosqlite:///{file}"
@@ -31,9 +38,16 @@ def shared_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPath
     server: str = request.getfixturevalue("postgres_url")
     template: str = request.getfixturevalue("postgres_template")
     name = f"kundeport_{uuid.uuid4().hex}"
-    asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {template}"))
+    asyncio.run(execute(server, f"CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY"))
     yield database_url(server, name)
     asyncio.run(execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="module", params=DIALECTS)
+def shared_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a migrated database that is empty when the first test of the module begins."""
+    with migrated_database(request.param, request, tmp_path_factory) as url:
+        yield url
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

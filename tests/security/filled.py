@@ -1,9 +1,10 @@
-"""One customer who has one of everything and is an employee who has, and two whom mutations may take."""
+"""One customer who has one of everything, contracts as well, and is an employee who has, and two whom mutations may
+take."""
 
 from datetime import date
 
 from datastore.audit import Reveal, record_reveals
-from datastore.customer import CustomerConsentAnswer, ProfileType
+from datastore.customer import Customer, CustomerConsentAnswer, ProfileType
 from datastore.database import Database
 from datastore.viewer import GRANTABLE, Viewer
 from tests.factories.customer import (
@@ -20,8 +21,10 @@ from tests.factories.customer import (
     an_ecard,
     inserted,
 )
+from tests.factories.loyalty import a_contract, a_coupon_program, a_description, a_program, an_order_line
+from tests.loyalty.rows import a_coupon_year, a_policy, a_reservation, a_saving, a_total, a_transaction
 from tests.security.household import fill_household
-from tests.security.matrix import CUSTOMER_NUMBER, ORDER_ID, PTICKET_NUMBER
+from tests.security.matrix import CONTRACT_UUID, CUSTOMER_NUMBER, ORDER_ID, PROGRAM_ID, PTICKET_NUMBER
 
 TO_MERGE, TO_ERASE = 1_000_000_003, 1_000_000_004
 """Of a personnel-ticket profile, and of a person."""
@@ -48,5 +51,28 @@ async def fill(database: Database) -> None:
         await a_note(database, pticket)
     await a_customer(database, customer_number=TO_ERASE)
     await fill_household(database)
+    await fill_contracts(database, kari)
     seen = {kari.id: Reveal("Look", {"Note.text"})}
     await record_reveals(database, Viewer(1, permissions=GRANTABLE), "a-test", "an-id", "a reason", seen)
+
+
+async def fill_contracts(database: Database, holder: Customer) -> None:
+    """Store the loyalty program that the documents of the matrix name, and a contract of it that has one of everything,
+    a contract that its use has created and one that has created it."""
+    below = await a_program(database)
+    program = await a_coupon_program(
+        database, id=PROGRAM_ID, loyalty_program_id=PROGRAM_ID, config_loyalty_program_id=below.id
+    )
+    await a_description(database, program)
+    above = await a_contract(database, program)
+    contract = await a_contract(database, program, holder, uuid=CONTRACT_UUID, parent=above.uuid)
+    made = await a_contract(database, below, holder, parent=contract.uuid)
+    await a_policy(database, contract)
+    await a_total(database, contract, 0)
+    deposit = await a_transaction(database, contract)
+    await a_transaction(database, contract, -100_00, reverses_id=deposit.id)
+    await a_coupon_year(database, contract, 9)
+    bought = await an_order_line(database, contract, sub_contract=made.uuid)
+    await an_order_line(database, contract, cancels_id=bought.id)
+    await a_saving(database, bought)
+    await a_reservation(database, contract, order_line_event_id=bought.id)

@@ -63,14 +63,20 @@ BELOW = "customerNumber uuid firstName email parentId notes { text } ecards { ec
 
 ONE_STEP = {
     "Company": "companyId name",
+    "Contract": "uuid externalRef",
+    "ContractConnection": "totalItems nodes { uuid externalRef }",
     "Customer": BELOW,
     "Employee": "employeeNo firstName surname",
     "EmployeeConnection": "totalItems nodes { employeeNo }",
+    "EntitlementConnection": "totalItems nodes { productId contractUUID contractOwnerCustomerNumber }",
     "FamilyMember": "firstName surname",
+    "LoyaltyProgram": "loyaltyProgramId productId",
     "ManualOrder": "ticketNo",
+    "OrderLineEvent": "orderId",
     "TicketHolder": "__typename",
     "TicketRight": "ticketrightId note",
     "TicketRightsHolder": "ticketHolderCode",
+    "Transaction": "internalTransactionId",
 }
 """Type that leads back to where one came from -> what is asked of it."""
 
@@ -276,7 +282,9 @@ async def cursors(client: httpx.AsyncClient, world: World) -> AsyncIterator[Ques
 
 
 def own_questions(own: Stock) -> Iterator[Question]:
-    """Questions about the caller's own rows, from which something of others could be reached."""
+    """Questions about the caller's own rows, from which something of others could be reached; those that show most
+    of what leaks come first."""
+    yield from own_lists()
     for kind, customer in own.customers.items():
         document = LOOKUP if kind in KINDS and kind != "active" else LOOKUP_ALL
         yield Question(document, {"by": {"customerNumber": customer.customer_number}, "deleted": True}, {})
@@ -299,11 +307,16 @@ def own_questions(own: Stock) -> Iterator[Question]:
     passive = {"by": {"customerNumber": own.customers["passive"].customer_number}, "deleted": True}
     yield Question(LOOKUP.replace(WHO, PERSON), passive, {})
     yield Question(f"{{ viewer {{ {PERSON_ALL} }} }}", {}, {})
-    yield from own_lists()
 
 
 async def find(
-    client: httpx.AsyncClient, world: World, caller: Role, others: list[Stock], kinds: Sequence[str] = KINDS
+    client: httpx.AsyncClient,
+    world: World,
+    caller: Role,
+    others: list[Stock],
+    kinds: Sequence[str] = KINDS,
+    *,
+    only_queries: bool = False,
 ) -> AsyncIterator[str]:
     """Each thing that the caller finds out about the stocks of others, asking for their customers of these kinds."""
     is_user, own = caller.tenant in (TenantKind.TRAVELLER, TenantKind.PERSON), world.own
@@ -318,33 +331,39 @@ async def find(
     marks = any_of(kept)
     await Asker(client, FOREIGN_PARTNER).ask(mutation("updateCustomer", "used"), used(world.foreign))
     await Asker(client, user(world.neighbour)).ask(mutation("updateCustomer", "used"), used(world.neighbour))
-    questions = [*own_questions(own), *organisations(own)]
+    questions = [*own_questions(own)]
+    for other in others:
+        shared = {"by": {"ecardNumber": shared_card(other)}, "deleted": False}
+        questions.append(Question(LOOKUP, shared, {"by": {"ecardNumber": OWN_CARD}, "deleted": False}))
+    questions += organisations(own)
     for household in households:
         questions += of_households(world.households[OWN], household, is_user=is_user)
     for other in others:
         if not is_user and kinds is KINDS:
             questions += of_customers(world.households[OWN], other)
-        shared = {"by": {"ecardNumber": shared_card(other)}, "deleted": False}
-        questions.append(Question(LOOKUP, shared, {"by": {"ecardNumber": OWN_CARD}, "deleted": False}))
         questions += [*searches(other), *(each for kind in kinds for each in about(own, other, kind, is_user))]
         if across := own.customers.get(f"merged into {other.number}"):
             for by in ({"customerNumber": across.customer_number}, {"uuid": across.uuid}):
                 questions.append(Question(LOOKUP, {"by": by, "deleted": True}))
     questions += [each async for each in cursors(client, world)]
-    async for leak in answered_alike(asker, questions, marks):
+    async for leak in answered_alike(asker, questions, marks, only_queries):
         yield leak
 
 
-async def find_of_households(client: httpx.AsyncClient, world: World, caller: Role) -> AsyncIterator[str]:
+async def find_of_households(
+    client: httpx.AsyncClient, world: World, caller: Role, *, only_queries: bool = False
+) -> AsyncIterator[str]:
     """Each thing that a client who is bound to the own company finds out about the employees of all others."""
     own, others = world.households[OWN], [world.households[number] for number in (FOREIGN, NEIGHBOUR, ASTRAY)]
     questions = [*own_lists(), *(each for other in others for each in of_households(own, other, is_user=False))]
     kept = {mark for other in others for mark in other.marks | other.company_marks}
-    async for leak in answered_alike(Asker(client, caller), questions, any_of(kept)):
+    async for leak in answered_alike(Asker(client, caller), questions, any_of(kept), only_queries):
         yield leak
 
 
-async def find_of_relative(client: httpx.AsyncClient, world: World, caller: Role) -> AsyncIterator[str]:
+async def find_of_relative(
+    client: httpx.AsyncClient, world: World, caller: Role, *, only_queries: bool = False
+) -> AsyncIterator[str]:
     """Each thing that a member of the own family finds out about the employee and others."""
     own, others = world.households[OWN], [world.households[each] for each in (FOREIGN, NEIGHBOUR, COLLEAGUE, ASTRAY)]
     questions = [Question(f"{{ viewer {{ {PERSON_ALL} }} }}", {}, {}), *own_lists(), *of_people(own, own)]
@@ -353,7 +372,7 @@ async def find_of_relative(client: httpx.AsyncClient, world: World, caller: Role
     questions += of_member(own)
     questions += [each for other in others for each in of_households(own, other, is_user=True)]
     kept = (own.marks - own.member_marks) | own.company_marks | {mark for other in others for mark in other.marks}
-    async for leak in answered_alike(Asker(client, caller), questions, any_of(kept)):
+    async for leak in answered_alike(Asker(client, caller), questions, any_of(kept), only_queries):
         yield leak
 
 
@@ -361,9 +380,13 @@ def any_of(marks: Iterable[str]) -> re.Pattern[str]:
     return re.compile("|".join(sorted(map(re.escape, marks))))
 
 
-async def answered_alike(asker: Asker, questions: Iterable[Question], marks: re.Pattern[str]) -> AsyncIterator[str]:
+async def answered_alike(
+    asker: Asker, questions: Iterable[Question], marks: re.Pattern[str], only_queries: bool
+) -> AsyncIterator[str]:
     """Each answer that has a mark in it, or is another one than that about what exists nowhere."""
     for question in questions:
+        if only_queries and question.document.startswith("mutation"):
+            continue
         theirs = await prepared(asker, question, question.document, question.variables)
         if '"errorCode":"DOCUMENT_' in theirs.text or '"errorCode":"INTERNAL"' in theirs.text:
             yield f"{question}: {theirs.text[:300]}"

@@ -36,7 +36,8 @@ CUSTOMER_NUMBER = 1_000_000_001
 PTICKET_NUMBER = 1_000_000_002
 """Of a personnel-ticket profile that can be merged into the customer's."""
 ORDER_ID = "ORDER-1"
-COMPANY_ID, EMPLOYEE_ID, MEMBER_ID, IMPORT_ID, REPORT_ID, RULE_ID = range(101, 107)
+COMPANY_ID, EMPLOYEE_ID, MEMBER_ID, IMPORT_ID, REPORT_ID, RULE_ID, PROGRAM_ID = range(101, 108)
+CONTRACT_UUID = "00000000-0000-4000-8000-000000000001"
 MOST_NAMED = 20
 """How many coordinates a refusal names, and so how many may be denied in one document."""
 GRAPH = schema._schema.type_map
@@ -121,15 +122,20 @@ KNOWN: Mapping[str, str] = {
     "activeTicketRightsHolders.at": '"2026-06-01"',
     "activeTicketRightsHolders.companyId": str(COMPANY_ID),
     "company.companyId": str(COMPANY_ID),
+    "ContractByInput.uuid": f'"{CONTRACT_UUID}"',
     "employee.employeeId": str(EMPLOYEE_ID),
     "employeeImport.id": f'"{IMPORT_ID}"',
     "employeeImports.companyId": str(COMPANY_ID),
+    "entitlements.customerNumber": str(CUSTOMER_NUMBER),
     "explainEligibility.employeeId": str(EMPLOYEE_ID),
     "familyMember.familyMemberId": str(MEMBER_ID),
     "fipMonthlyTicketReport.companyId": str(COMPANY_ID),
     "fipMonthlyTicketReport.month": "12",
     "fipMonthlyTicketReport.year": "2025",
+    "ledgerProof.contractUuid": f'"{CONTRACT_UUID}"',
+    "loyaltyProgram.loyaltyProgramId": str(PROGRAM_ID),
     "taxSavingReport.id": f'"{REPORT_ID}"',
+    "ContractConsumptionInput.entitlementProductId": '"ENT:EntitlementProduct:A"',
     "CustomerLookup.customerNumber": str(CUSTOMER_NUMBER),
     "mergeCustomersPreview.customerNumber": str(CUSTOMER_NUMBER),
     "mergeCustomersPreview.pticketCustomerNumber": str(PTICKET_NUMBER),
@@ -141,13 +147,16 @@ KNOWN: Mapping[str, str] = {
     "ecardOperator": '"16160"',
     "id": f'"{written("Customer", CUSTOMER_NUMBER)}"',
     "ids": f'"{written("Customer", CUSTOMER_NUMBER)}"',
+    "validateContractConsumption.consumptions": "",
 }
 """Values that are good for a field or an argument of that name; those of an argument are given even if they need not
 be."""
 OF_SCALAR: Mapping[str, str] = {
+    "Amount": '"9.00"',
     "Boolean": "true",
     "Date": '"2099-12-31"',
     "DateTime": '"2026-01-31T12:00:00Z"',
+    "Duration": '"P9D"',
     "Float": "9",
     "ID": '"9"',
     "Int": "9",
@@ -220,6 +229,26 @@ def denied(coordinate: str, needs: Mapping[str, str], caller: Role | None) -> li
     return [str(step) for step in wholly(coordinate) if not allows(needs[str(step)], caller)]
 
 
+def in_documents(
+    coordinates: Iterable[str], needs: Mapping[str, str], caller: Role | None, most: int
+) -> Iterator[tuple[list[str], set[str]]]:
+    """Fields of one type that may stand in one document, and what of it is denied: in each at most so many."""
+    together: list[str] = []
+    expected: set[str] = set()
+    for coordinate in coordinates:
+        wanted = denied(coordinate, needs, caller)
+        if not wanted:
+            yield [coordinate], set()
+            continue
+        if together and (most == 1 or len(expected | set(wanted)) > most):
+            yield together, expected
+            together, expected = [], set()
+        together.append(coordinate)
+        expected |= set(wanted)
+    if together:
+        yield together, expected
+
+
 class Matrix:
     """Asks one gateway, counts the requests, and keeps the names of the types that were answered."""
 
@@ -243,20 +272,22 @@ class Matrix:
         self.requests += 1
         return await self.client.post("/graphql", json={"query": text, **more}, headers=self._headers[name])
 
-    async def differences(self, name: str, needs: Mapping[str, str], coordinates: Iterable[str]) -> list[str]:
-        """Where the gateway does not do for a role what the snapshot says. Each field that is denied, or on a way that
-        is, is asked for alone; the others of one type together."""
-        caller, allowed, found = self._roles[name], [], []
-        for coordinate in coordinates:
-            if expected := denied(coordinate, needs, caller):
-                problem = await self.is_denied(name, document([coordinate]), expected)
-                found += [f"{name}, {coordinate}: {problem}"] if problem else []
-            else:
-                allowed.append(coordinate)
-        for _, together in groupby(allowed, key=lambda each: each.partition(".")[0]):
-            fields = list(together)
-            problem = await self.has_run(name, document(fields))
-            found += [f"{name}, {' '.join(fields)}: {problem}"] if problem else []
+    async def differences(
+        self, name: str, needs: Mapping[str, str], coordinates: Iterable[str], *, alone: bool = False
+    ) -> list[str]:
+        """Where the gateway does not do for a role what the snapshot says. The fields of one type are asked for
+        together: those that are allowed, and apart from them those that are denied or on a way that is, no more at
+        once than a refusal names; or each of these alone."""
+        caller, found = self._roles[name], []
+        for _, of_type in groupby(coordinates, key=lambda each: each.partition(".")[0]):
+            allowed: list[str] = []
+            for fields, expected in in_documents(of_type, needs, caller, 1 if alone else MOST_NAMED):
+                if not expected:
+                    allowed += fields
+                elif problem := await self.is_denied(name, document(fields), expected):
+                    found.append(f"{name}, {' '.join(fields)}: {problem}")
+            if allowed and (problem := await self.has_run(name, document(allowed))):
+                found.append(f"{name}, {' '.join(allowed)}: {problem}")
         return found
 
     async def is_denied(self, name: str, text: str, expected: Iterable[str], **more: Any) -> str:

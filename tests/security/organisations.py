@@ -23,7 +23,7 @@ from datastore.demo.numbers import ecard_number_16digits
 from datastore.reading import columns
 from datastore.text import email_key
 from datastore.viewer import GRANTABLE, Viewer
-from resolvers.customer.passwords import HASHER
+from tests.customer.passwords import CHEAP
 from tests.factories.customer import CHANGES, MOMENT, inserted
 
 OPERATOR = "16160"
@@ -32,7 +32,7 @@ UNUSED_CARD = "5500000009"
 OWN_ORDER, SHARED_ORDER = "order-of-ours", "order-of-all"
 PASSWORD = "the right password"
 """Of every customer who is active."""
-PASSWORD_HASH = HASHER.hash(PASSWORD)
+PASSWORD_HASH = CHEAP.hash(PASSWORD)
 SHORTEST_MARK = 8
 DIGITS = {"telephone_number", "telephone_number_no_country_code", "landline_number", "ecard_number"}
 KINDS = ("active", "connected", "deleted", "merged", "passive", "pticket", "temporary")
@@ -62,6 +62,12 @@ class Stock:
         """A new mark: a text, or 10 digits."""
         number = next(self._counted)
         made = f"{self.number}8{number:08d}" if digits else f"zq{self.number}{number:05d}"
+        self.marks.add(made)
+        return made
+
+    def uuid(self) -> str:
+        """A new mark that is a UUID."""
+        made = f"{self.number:08x}-5ec2-4000-8000-{next(self._counted):012x}"
         self.marks.add(made)
         return made
 
@@ -191,6 +197,10 @@ class World:
     neighbour: Stock
     households: dict[int, Any] = field(default_factory=dict)
     """What `personnel.fill_households` stores, by number."""
+    contracts: dict[int, Any] = field(default_factory=dict)
+    """What `loyalty.fill_contracts` stores, by number."""
+    kept: dict[type[Base], list[int]] = field(default_factory=dict)
+    """The keys of each row class of those."""
 
 
 async def fill(database: Database) -> World:
@@ -258,6 +268,7 @@ def shared_card(other: Stock) -> str:
 
 TEN_DIGITS = re.compile(r"\b[1-9](\d{9})\b")
 MARK = re.compile(r"zq\d(\d{5})")
+UUID = re.compile(r"\b0000000\d(-5ec2-4000-8000-)")
 DAY = re.compile(r"\b19(\d\d-\d\d-\d\d)\b")
 CARD = re.compile(rf"\b{OPERATOR}(\d{{10}})\d\b")
 
@@ -273,5 +284,6 @@ def nowhere(value: Any) -> Any:
     text = str(value)
     if card := CARD.fullmatch(text):
         text = ecard_number_16digits(OPERATOR, str(nowhere(card[1])))
+    text = UUID.sub(r"00000007\1", text)
     text = DAY.sub(r"18\1", MARK.sub(r"zq7\1", TEN_DIGITS.sub(r"7\1", text)))
     return type(value)(text)

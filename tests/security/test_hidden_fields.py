@@ -8,9 +8,10 @@ from graphql import GraphQLInterfaceType, GraphQLObjectType
 
 from datastore.viewer import GRANTABLE, TenantKind
 from gateway.identity.demo import Role
+from tests.security.conftest import ON_SQLITE
 from tests.security.matrix import GRAPH, ROLES, Matrix, Step, denied, operation, role, snapshot, step_of
 
-pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.xdist_group("hidden")]
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 NEEDS = snapshot()
 
@@ -192,6 +193,7 @@ async def test_every_field_that_is_not_public_is_hidden_below() -> None:
     assert {coordinate for coordinate, need in NEEDS.items() if need != "public"} == hidden
 
 
+@ON_SQLITE
 @pytest.mark.rule("T02")
 @pytest.mark.parametrize("form", sorted(DENIED))
 async def test_a_hidden_field_is_denied(matrix: Matrix, form: str) -> None:

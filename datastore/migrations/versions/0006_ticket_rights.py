@@ -228,12 +228,14 @@ def upgrade() -> None:
         ),
         sa.ForeignKeyConstraint(["ticket_type_id"], ["ticket_type.id"], name=op.f("fk_ticket_right_ticket_type_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_ticket_right")),
-        sa.UniqueConstraint(
-            "ticket_holder_id",
-            "ticket_type_id",
-            "valid_from",
-            name=op.f("uq_ticket_right_ticket_holder_id_ticket_type_id_valid_from"),
-        ),
+    )
+    op.create_index(
+        "uq_ticket_right_ticket_holder_id_ticket_type_id_valid_from",
+        "ticket_right",
+        ["ticket_holder_id", "ticket_type_id", "valid_from"],
+        unique=True,
+        sqlite_where=sa.text("valid_until > valid_from"),
+        postgresql_where=sa.text("valid_until > valid_from"),
     )
     op.create_index(op.f("ix_ticket_right_employee_id"), "ticket_right", ["employee_id"])
     op.create_index(op.f("ix_ticket_right_family_member_id"), "ticket_right", ["family_member_id"])

@@ -105,7 +105,8 @@ async def test_every_role_becomes_the_caller_it_describes(role: str) -> None:
 def test_only_the_admin_is_internal_and_may_do_everything() -> None:
     assert [name for name, role in ROLES.items() if role.tenant is TenantKind.INTERNAL] == ["admin"]
     assert [name for name, role in ROLES.items() if role.permissions == GRANTABLE] == ["admin"]
-    assert ROLES["conductor"].permissions == {Permission.CUSTOMER_READ, Permission.JOURNEY_READ}
+    reads = {Permission.CUSTOMER_READ, Permission.JOURNEY_READ, Permission.CONTRACT_READ}
+    assert ROLES["conductor"].permissions == {*reads, Permission.CONTRACT_CONSUME}
     assert {Permission.EMPLOYEE_WRITE, Permission.SSN_REVEAL} < ROLES["hr"].permissions
     assert not {Permission.CUSTOMER_READ, Permission.PERSONNEL_CODE_WRITE} & ROLES["hr"].permissions
 
