@@ -17,7 +17,8 @@ from graphql import (
     get_introspection_query,
     parse,
 )
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as how
 from hypothesis import strategies as st
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -274,6 +275,7 @@ def selections_in(document: DocumentNode) -> int:
     return found
 
 
+@how(suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 def test_every_selection_is_looked_at_once(text: str) -> None:
     assert cost_of(text, BOUNDLESS).visits == selections_in(parse(text))
@@ -311,6 +313,7 @@ def without_spreads(document: DocumentNode, most: int = 2_000) -> OperationDefin
     return operation
 
 
+@how(suppress_health_check=[HealthCheck.too_slow])
 @given(documents())
 def test_a_fragment_costs_what_it_would_cost_in_place(text: str) -> None:
     document = parse(text)
