@@ -3,6 +3,7 @@
 `Loaders` lives as long as one request and reads with that request's viewer.
 """
 
+from asyncio import Future, shield
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -26,6 +27,14 @@ Batch = Callable[[list[Any]], Awaitable[dict[Any, V]]]
 
 LIST_CAP = 1000
 """Most rows that an owned list answers; the write side keeps lists far below it."""
+
+
+class Loader(DataLoader[Any, Any]):
+    """A loader of which several may await one key: when one of them is cancelled, as graphql-core does with the
+    siblings of a field that fails, the others still get the value."""
+
+    def load(self, key: Any) -> Future[Any]:
+        return shield(super().load(key))
 
 
 class Loaders:
@@ -139,7 +148,7 @@ class Loaders:
                 found = await batch(keys)
                 return [found[key] if key in found else missing() for key in keys]
 
-            self._made[name] = DataLoader(load)
+            self._made[name] = Loader(load)
         return self._made[name]
 
 

@@ -1,5 +1,6 @@
 """The loaders: one statement for any number of keys, and never a row that the viewer may not see."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -178,3 +179,16 @@ async def test_a_batch_that_fails_fails_all_its_keys_and_only_them(database: Dat
     with pytest.raises(LookupError):
         await load.batched("fails", batch, int).load_many([1, 2])
     assert await load.one(stored.Customer.id).load(1) is not None
+
+
+async def test_whoever_is_cancelled_takes_a_value_from_nobody_else(database: Database) -> None:
+    loader = Loaders(database, OURS).one(stored.Customer.id)
+
+    async def wait() -> Any:
+        return await loader.load(1)
+
+    cancelled, other = asyncio.create_task(wait()), asyncio.create_task(wait())
+    await asyncio.sleep(0)
+    cancelled.cancel()
+    assert (await other).id == 1
+    assert cancelled.cancelled()
